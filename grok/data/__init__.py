@@ -1,0 +1,1 @@
+"""Operation tables as tokens, labels and splits."""
