@@ -1,0 +1,1 @@
+"""Pure functions over tensors: no module, trainer, logger or path."""

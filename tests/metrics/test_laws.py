@@ -1,0 +1,153 @@
+"""Laws that every metric obeys: stacked runs are measured independently, arguments are kept."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+import grok.metrics
+from grok.metrics.attention import (
+    attention_entropy,
+    published_entropy,
+    saturated_pattern,
+    total_variation,
+)
+from grok.metrics.fourier import (
+    fourier_concentration,
+    fourier_f_statistic,
+    fourier_power,
+    top_share,
+)
+from grok.metrics.loss import accuracy, cross_entropy, mse
+from grok.metrics.norms import l2_norm
+from grok.metrics.spectra import (
+    effective_rank,
+    gram_eigenvalues,
+    numerical_rank,
+    power_law_fit,
+    published_stable_rank,
+    rank_slope,
+    singular_values,
+    stable_rank,
+)
+
+# Neither maps the tensors of one run: a constant of the group, and series of readings.
+WITHOUT_RUNS = {"fourier_basis", "onset", "sustained_onset"}
+
+
+def gaussian(*shape: int) -> Callable[[], Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return lambda: torch.randn(shape, dtype=torch.float64, generator=generator)
+
+
+def spectrum() -> Tensor:
+    return gaussian(4, 20)().square()
+
+
+def pattern(*shape: int) -> Callable[[], Tensor]:
+    return lambda: gaussian(*shape)().softmax(dim=-1)
+
+
+def labels() -> Tensor:
+    return torch.randint(9, (4, 30), generator=torch.Generator().manual_seed(0))
+
+
+class Case(NamedTuple):
+    """A metric and how to draw each of its arguments for a stack of four runs."""
+
+    metric: Callable[..., Any]
+    arguments: tuple[Callable[[], Tensor], ...]
+
+
+CASES = {
+    "cross_entropy": Case(cross_entropy, (gaussian(4, 30, 9), labels)),
+    "mse": Case(mse, (gaussian(4, 30, 9), labels)),
+    "accuracy": Case(accuracy, (gaussian(4, 30, 9), labels)),
+    "l2_norm": Case(l2_norm, (gaussian(4, 50),)),
+    "attention_entropy": Case(attention_entropy, (pattern(4, 6, 2, 3, 3),)),
+    "published_entropy": Case(published_entropy, (pattern(4, 6, 2, 3, 3),)),
+    "saturated_pattern": Case(saturated_pattern, (gaussian(4, 6, 2, 3, 3),)),
+    "total_variation": Case(total_variation, (pattern(4, 6, 3), pattern(4, 6, 3))),
+    "fourier_power": Case(fourier_power, (gaussian(4, 7, 5),)),
+    "fourier_concentration": Case(fourier_concentration, (gaussian(4, 7, 5),)),
+    "fourier_f_statistic": Case(fourier_f_statistic, (gaussian(4, 7, 5),)),
+    "top_share": Case(partial(top_share, k=3), (spectrum,)),
+    "gram_eigenvalues": Case(gram_eigenvalues, (gaussian(4, 12, 5),)),
+    "singular_values": Case(singular_values, (gaussian(4, 12, 5),)),
+    "effective_rank": Case(effective_rank, (spectrum,)),
+    "stable_rank": Case(stable_rank, (spectrum,)),
+    "published_stable_rank": Case(published_stable_rank, (spectrum,)),
+    "numerical_rank": Case(numerical_rank, (spectrum,)),
+    "power_law_fit": Case(power_law_fit, (spectrum,)),
+    "rank_slope": Case(rank_slope, (spectrum,)),
+}
+
+each_metric = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+
+
+def stack_of(results: list[Any]) -> Any:
+    """The results of single runs, each a tensor or a tuple of tensors, as one of a stack."""
+    return pytree.tree_map(lambda *leaves: torch.stack(leaves), *results)
+
+
+def public_functions() -> set[str]:
+    modules = [
+        importlib.import_module(f"grok.metrics.{module.name}")
+        for module in pkgutil.iter_modules(grok.metrics.__path__)
+    ]
+    return {
+        name
+        for module in modules
+        for name, member in inspect.getmembers(module, inspect.isfunction)
+        if member.__module__ == module.__name__ and not name.startswith("_")
+    }
+
+
+def test_every_metric_is_on_the_list() -> None:
+    assert CASES.keys() | WITHOUT_RUNS == public_functions()
+
+
+@each_metric
+def test_runs_are_measured_independently(case: Case) -> None:
+    arguments = [draw() for draw in case.arguments]
+    one_by_one = stack_of([case.metric(*run) for run in zip(*arguments, strict=True)])
+    torch.testing.assert_close(case.metric(*arguments), one_by_one)
+    torch.testing.assert_close(torch.vmap(case.metric)(*arguments), one_by_one)
+
+
+@each_metric
+def test_any_number_of_leading_axes_is_kept(case: Case) -> None:
+    arguments = [draw() for draw in case.arguments]
+    folded = [argument.unflatten(0, (2, 2)) for argument in arguments]
+    expected = pytree.tree_map(lambda leaf: leaf.unflatten(0, (2, 2)), case.metric(*arguments))
+    torch.testing.assert_close(case.metric(*folded), expected)
+
+
+@each_metric
+def test_a_diverged_run_is_nan_or_wrong_and_leaves_the_others_alone(case: Case) -> None:
+    arguments = [draw() for draw in case.arguments]
+    expected = case.metric(*arguments)
+    arguments[0][1] = torch.nan
+    result = case.metric(*arguments)
+    others = torch.tensor([0, 2, 3])
+    for ours, theirs in zip(*map(pytree.tree_leaves, (result, expected)), strict=True):
+        torch.testing.assert_close(ours[others], theirs[others])
+        if ours.is_floating_point() and case.metric is not accuracy:
+            assert ours[1].isnan().all()
+        else:
+            assert (ours[1] == 0).all()
+
+
+@each_metric
+def test_arguments_are_not_changed(case: Case) -> None:
+    arguments = [draw() for draw in case.arguments]
+    before = [argument.clone() for argument in arguments]
+    case.metric(*arguments)
+    torch.testing.assert_close(arguments, before, rtol=0.0, atol=0.0)
