@@ -1,0 +1,1 @@
+"""Functional models over stacks of runs; each returns its activations."""

@@ -1,0 +1,256 @@
+"""Transformer on the tokens ``a b =``, as functions of a stack of parameters.
+
+Decisions:
+
+- Learned absolute positions; attention over all three positions unless ``causal``.
+- The residual stream is never normalised unless the placement says ``post``; every norm is on a
+  read of the stream (``q``, ``k``, ``v``, ``mlp``, ``final``), on a branch (``peri``) or on
+  projected queries and keys (``qk_proj``). One norm is shared by q, k and v.
+- Biases where the config says; by default in the MLP only. Unembedding separate unless ``tied``.
+- No hooks: a forward pass returns everything it computed.
+- The readout scale is not applied here: ``logits`` are the unembedding's output f.
+
+Shapes: ``run`` - runs trained together; ``batch`` - pairs; ``pos`` - position in ``a b =``;
+``query``, ``key`` - the same positions as attention reads them; ``head``;
+``d_model`` = head * d_head; ``d_mlp``; ``vocab`` = n + 1, ``=`` being token n; ``cls`` - output
+classes, n or n + 1.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import einsum, rearrange
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from grok.models.config import TransformerConfig
+from grok.models.layers import activation, attention_scale, linear, normalise, split_heads
+
+Parameters = Mapping[str, Tensor]
+Dropout = Callable[[Tensor], Tensor]
+
+
+class BlockActivations(NamedTuple):
+    """What a block computed, in the order it computed it."""
+
+    resid_pre: Float[Tensor, "run batch query d_model"]
+    scores: Float[Tensor, "run batch head query key"]
+    pattern: Float[Tensor, "run batch head query key"]
+    z: Float[Tensor, "run batch query d_model"]
+    attn_out: Float[Tensor, "run batch query d_model"]
+    resid_mid: Float[Tensor, "run batch query d_model"]
+    mlp_pre: Float[Tensor, "run batch query d_mlp"]
+    mlp_post: Float[Tensor, "run batch query d_mlp"]
+    mlp_out: Float[Tensor, "run batch query d_model"]
+    resid_post: Float[Tensor, "run batch query d_model"]
+
+
+class Activations(NamedTuple):
+    """What the model computed. ``pre_logits`` is what the unembedding reads."""
+
+    blocks: tuple[BlockActivations, ...]
+    pre_logits: Float[Tensor, "run batch query d_model"]
+    logits: Float[Tensor, "run batch query cls"]
+
+
+class Transformer:
+    """The network, without its parameters.
+
+    ::
+
+        x ---+-- [ln1 if q] --> Q [ln_q] --+
+             +-- [ln1 if k] --> K [ln_k] --+--> pattern --+
+             +-- [ln1 if v] --> V ------------------------*--> W_O [ln1_peri] --+
+             +------------------------------------------------------------------+--> [ln1_post]
+        resid_mid ---+-- [ln2 if mlp] --> W_in, act, W_out [ln2_peri] --+
+                     +--------------------------------------------------+--> [ln2_post]
+        resid_post -- [ln_final] --> W_U --> logits
+
+    Args:
+        config: Sizes, placement of norms, biases.
+        n: Number of group elements; ``=`` is token n.
+    """
+
+    def __init__(self, config: TransformerConfig, n: int) -> None:
+        self.config = config
+        self.n = n
+        self.n_classes = n + 1 if config.output_equals else n
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every parameter that exists, without the ``run`` axis."""
+        c = self.config
+        shapes: dict[str, tuple[int, ...]] = {
+            "W_E": (self.n + 1, c.d_model),
+            "W_pos": (3, c.d_model),
+        }
+        for layer in range(c.n_layers):
+            shapes |= {f"blocks.{layer}.{name}": s for name, s in self._block_shapes().items()}
+        if c.norm.final:
+            shapes |= self._norm_shapes("ln_final", c.d_model)
+        if not c.tied:
+            shapes["W_U"] = (self.n_classes, c.d_model)
+        if c.bias_unembed:
+            shapes["b_U"] = (self.n_classes,)
+        return shapes
+
+    def _block_shapes(self) -> dict[str, tuple[int, ...]]:
+        c, norm = self.config, self.config.norm
+        d, m = c.d_model, c.d_mlp
+        shapes: dict[str, tuple[int, ...]] = {}
+        unused = norm.build_unused and any(norm.flags)
+        if norm.q or norm.k or norm.v or unused:
+            shapes |= self._norm_shapes("ln1", d)
+        for name in "QKV":
+            shapes[f"W_{name}"] = (d, d)
+            if c.bias_qkv:
+                shapes[f"b_{name}"] = (d,)
+        if norm.qk_proj:
+            shapes |= self._norm_shapes("ln_q", c.d_head) | self._norm_shapes("ln_k", c.d_head)
+        shapes["W_O"] = (d, d)
+        if c.bias_out:
+            shapes["b_O"] = (d,)
+        if norm.mlp or unused:
+            shapes |= self._norm_shapes("ln2", d)
+        for name in ("W_in", "W_gate") if c.act == "glu" else ("W_in",):
+            shapes[name] = (m, d)
+            if c.bias_mlp:
+                shapes[name.replace("W", "b")] = (m,)
+        shapes["W_out"] = (d, m)
+        if c.bias_mlp:
+            shapes["b_out"] = (d,)
+        for place in ("peri", "post"):
+            if getattr(norm, place):
+                shapes |= self._norm_shapes(f"ln1_{place}", d)
+                shapes |= self._norm_shapes(f"ln2_{place}", d)
+        return shapes
+
+    def _norm_shapes(self, name: str, d: int) -> dict[str, tuple[int, ...]]:
+        """Gain and bias of one norm; L2 and centring have neither, RMSNorm no bias."""
+        norm = self.config.norm
+        if norm.affine == "none" or norm.kind in ("l2", "centre"):
+            return {}
+        return {f"{name}.w": (d,)} | ({f"{name}.b": (d,)} if norm.kind == "layer" else {})
+
+    def is_trained(self, name: str) -> bool:
+        """Whether the parameter ever gets a gradient."""
+        norm, part = self.config.norm, name.rpartition(".")[0].rpartition(".")[2]
+        if part == "ln1" and not (norm.q or norm.k or norm.v):
+            return False
+        if part == "ln2" and not norm.mlp:
+            return False
+        return not (part.startswith("ln") and norm.affine == "frozen")
+
+    def norm(self, params: Parameters, name: str, x: Tensor) -> Tensor:
+        """The norm called ``name`` applied to x."""
+        return normalise(x, self.config.norm, params.get(f"{name}.w"), params.get(f"{name}.b"))
+
+    def forward(
+        self,
+        params: Parameters,
+        tokens: Int[Tensor, "run batch pos"],
+        *,
+        read: Literal["all", "last"] = "all",
+        drop: Dropout | None = None,
+    ) -> Activations:
+        """The full form: every position, the reference for every other form.
+
+        Args:
+            params: Stacked parameters, as named by :meth:`shapes`.
+            tokens: Ids of ``a``, ``b`` and ``=`` of each run's batch.
+            read: ``last`` computes only the ``=`` row of the last block, all the loss needs.
+            drop: Dropout on what attention and MLP add to the stream; None in evaluation.
+        """
+        vocab = self.n + 1
+        offset = vocab * torch.arange(tokens.shape[0], device=tokens.device)
+        rows = rearrange(params["W_E"], "run vocab d_model -> (run vocab) d_model")
+        x = F.embedding(tokens + rearrange(offset, "run -> run 1 1"), rows)
+        x = x + params["W_pos"].unsqueeze(1)
+        blocks = []
+        for layer in range(self.config.n_layers):
+            is_last = layer == self.config.n_layers - 1
+            query = x[:, :, -1:] if read == "last" and is_last else x
+            blocks.append(self._block(params, f"blocks.{layer}.", x, query, drop))
+            x = blocks[-1].resid_post
+        return self.readout(params, tuple(blocks))
+
+    def _block(
+        self, params: Parameters, prefix: str, x: Tensor, query: Tensor, drop: Dropout | None
+    ) -> BlockActivations:
+        """Attention of the query rows over all positions, then the MLP on the query rows."""
+        norm, n_heads = self.config.norm, self.config.n_heads
+        q = split_heads(self.project(params, prefix, "Q", query, norm.q), n_heads)
+        k = split_heads(self.project(params, prefix, "K", x, norm.k), n_heads)
+        v = split_heads(self.project(params, prefix, "V", x, norm.v), n_heads)
+        if norm.qk_proj:
+            q, k = self.norm(params, prefix + "ln_q", q), self.norm(params, prefix + "ln_k", k)
+        scores = attention_scale(self.config.d_head) * einsum(
+            q, k, "run batch query head d, run batch key head d -> run batch head query key"
+        )
+        if self.config.causal:
+            n_query, n_key = scores.shape[-2:]
+            future = torch.ones(n_query, n_key, device=x.device, dtype=torch.bool)
+            scores = scores.masked_fill(future.triu(1 + n_key - n_query), -torch.inf)
+        pattern = scores.softmax(dim=-1)
+        mixed = einsum(
+            pattern, v, "run batch head query key, run batch key head d -> run batch query head d"
+        )
+        z = rearrange(mixed, "run batch query head d -> run batch query (head d)")
+        return self.after_attention(params, prefix, query, scores, pattern, z, drop)
+
+    def project(
+        self, params: Parameters, prefix: str, name: str, x: Tensor, is_normed: bool
+    ) -> Tensor:
+        """Queries, keys or values of the (normalised) stream, heads not yet split."""
+        read = self.norm(params, prefix + "ln1", x) if is_normed else x
+        return linear(read, params[f"{prefix}W_{name}"], params.get(f"{prefix}b_{name}"))
+
+    def after_attention(
+        self,
+        params: Parameters,
+        prefix: str,
+        x: Float[Tensor, "run #batch query d_model"],
+        scores: Float[Tensor, "run batch head query key"],
+        pattern: Float[Tensor, "run batch head query key"],
+        z: Float[Tensor, "run batch query d_model"],
+        drop: Dropout | None = None,
+    ) -> BlockActivations:
+        """The rest of a block once the heads have mixed their values into ``z``.
+
+        ``x`` may be one stream shared by all pairs, as it is at ``=`` in the first block.
+        """
+        norm, drop = self.config.norm, drop or (lambda t: t)
+        attn_out = linear(z, params[prefix + "W_O"], params.get(prefix + "b_O"))
+        if norm.peri:
+            attn_out = self.norm(params, prefix + "ln1_peri", attn_out)
+        resid_mid = x + drop(attn_out)
+        if norm.post:
+            resid_mid = self.norm(params, prefix + "ln1_post", resid_mid)
+        mlp_in = self.norm(params, prefix + "ln2", resid_mid) if norm.mlp else resid_mid
+        mlp_pre = linear(mlp_in, params[prefix + "W_in"], params.get(prefix + "b_in"))
+        gate = None
+        if self.config.act == "glu":
+            gate = linear(mlp_in, params[prefix + "W_gate"], params.get(prefix + "b_gate"))
+        mlp_post = activation(mlp_pre, gate, self.config.act)
+        mlp_out = linear(mlp_post, params[prefix + "W_out"], params.get(prefix + "b_out"))
+        if norm.peri:
+            mlp_out = self.norm(params, prefix + "ln2_peri", mlp_out)
+        resid_post = resid_mid + drop(mlp_out)
+        if norm.post:
+            resid_post = self.norm(params, prefix + "ln2_post", resid_post)
+        return BlockActivations(
+            x, scores, pattern, z, attn_out, resid_mid, mlp_pre, mlp_post, mlp_out, resid_post
+        )
+
+    def readout(self, params: Parameters, blocks: tuple[BlockActivations, ...]) -> Activations:
+        """Final norm and unembedding of the last block's output."""
+        pre_logits = blocks[-1].resid_post
+        if self.config.norm.final:
+            pre_logits = self.norm(params, "ln_final", pre_logits)
+        logits = linear(pre_logits, self.unembedding(params), params.get("b_U"))
+        return Activations(blocks, pre_logits, logits)
+
+    def unembedding(self, params: Parameters) -> Float[Tensor, "run cls d_model"]:
+        """W_U, or the rows of W_E when tied."""
+        return params["W_E"][:, : self.n_classes] if self.config.tied else params["W_U"]
