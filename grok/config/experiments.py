@@ -1,0 +1,63 @@
+"""Where experiments are: ``configs/<paper>/<experiment>.yaml``, found by name."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Experiment(NamedTuple):
+    """One YAML file of a run."""
+
+    paper: str
+    name: str
+    path: Path
+
+    @property
+    def title(self) -> str:
+        """First line of the file's head comment."""
+        first = self.path.read_text(encoding="utf-8").partition("\n")[0]
+        return first.lstrip("# ").rstrip()
+
+
+def _roots(kind: str) -> list[Path]:
+    """Folders that may hold configs or sweeps, nearest first."""
+    package = Path(__file__).parents[1]
+    return [Path.cwd() / kind, package.parent / kind, package / "share" / kind]
+
+
+def experiments(kind: str = "configs") -> list[Experiment]:
+    """Every experiment (or sweep file), sorted; the working directory's come before the package's.
+
+    Args:
+        kind: ``configs`` or ``sweeps``.
+    """
+    found: dict[tuple[str, str], Experiment] = {}
+    for root in _roots(kind):
+        for path in sorted(root.glob("*/*.yaml")):
+            found.setdefault(
+                (path.parent.name, path.stem), Experiment(path.parent.name, path.stem, path)
+            )
+    return [found[key] for key in sorted(found)]
+
+
+def find_experiment(name: str) -> Experiment:
+    """The experiment called ``name``, ``paper/name``, or the YAML file at that path.
+
+    Raises:
+        ValueError: If there is none or more than one; the message lists what there is.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise ValueError(f"no such file: {name}")
+        return Experiment(path.resolve().parent.name, path.stem, path)
+    paper, _, last = name.rpartition("/")
+    paper = paper.replace("-", "_")
+    known = experiments()
+    matches = [e for e in known if e.name == last and paper in ("", e.paper)]
+    if not matches:
+        names = ", ".join(e.name for e in known) or "none (no configs folder was found)"
+        raise ValueError(f"no experiment named {name!r}; there are: {names}")
+    if len(matches) > 1:
+        names = " or ".join(f"{e.paper}/{e.name}" for e in matches)
+        raise ValueError(f"{name!r} is ambiguous; say {names}")
+    return matches[0]

@@ -1,0 +1,89 @@
+"""Configs as plain values, and the key under which a run is stored."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any, TypeVar
+
+from grok.config.schema import RunConfig
+
+T = TypeVar("T")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """The config as nested dictionaries of plain values; tuples become lists."""
+    return json.loads(json.dumps(asdict(config)))
+
+
+def from_dict(values: Mapping[str, Any]) -> RunConfig:
+    """The config that :func:`to_dict` gave; fields it lacks take their default.
+
+    Raises:
+        ValueError: If a key is unknown or a value impossible.
+    """
+    return _build(RunConfig, values, "")
+
+
+def _build(kind: type[T], values: Mapping[str, Any], path: str) -> T:
+    """One dataclass and those inside it; what each field holds is learnt from its default."""
+    default: Any = kind()
+    known = {f.name for f in fields(default)}
+    if unknown := sorted(set(values) - known):
+        raise ValueError(f"unknown key {path}{unknown[0]}; allowed: {', '.join(sorted(known))}")
+    arguments: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = getattr(default, name)
+        if is_dataclass(inner):
+            arguments[name] = _build(type(inner), value, f"{path}{name}.")
+        else:
+            arguments[name] = tuple(value) if isinstance(inner, tuple) else value
+    return kind(**arguments)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one with dotted keys, the names of the command-line flags."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def run_key(config: RunConfig) -> str:
+    """Readable prefix and a hash of what determines the parameters, e.g. ``add113-mlp-s0-…``.
+
+    Not in it: how far the run goes, what is measured, tracking, device, threads. Only what
+    differs from the defaults is hashed, so that a new field leaves the keys of old runs alone;
+    for the same reason a default is never changed. Values that cannot matter are left out and
+    the learning rate and decay enter as used, so that the same run has the same key from
+    whichever experiment it was started.
+    """
+    default = flatten(to_dict(RunConfig()))
+    values = {k: v for k, v in flatten(_resolved(config)).items() if v != default[k]}
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    data, model = config.data, config.model
+    table = data.group if data.operation == "compose" else f"{data.operation}{data.p}"
+    return f"{table}-{model.norm.name}-s{model.init_seed}-{digest[:10]}"
+
+
+def _resolved(config: RunConfig) -> dict[str, Any]:
+    """What determines the parameters, with everything that has no effect at a fixed value."""
+    values = to_dict(config)
+    data, model, optim = values["data"], values["model"], values["optim"]
+    if data["operation"] != "random":
+        del data["table_seed"]
+    if data["operation"] == "compose":
+        del data["p"]
+    if not data["batch_size"] and not model["dropout"]:
+        del data["order_seed"]
+    if not any(config.model.norm.flags):
+        model["norm"] = {}
+    optim |= {"lr": config.lr, "weight_decay": config.weight_decay}
+    for name in ("lr_rule", "hold", "reference_lr"):
+        del optim[name]
+    for name in ("betas", "eps") if optim["kind"] == "sgd" else ("momentum",):
+        del optim[name]
+    return {"data": data, "model": model, "optim": optim, "dtype": config.dtype}

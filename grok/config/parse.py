@@ -1,0 +1,154 @@
+"""YAML and flags to a :class:`RunConfig`, by jsonargparse.
+
+Sources apply from left to right: the experiment's file, ``--seed``, then the other flags.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+
+from grok.config.experiments import find_experiment
+from grok.config.key import flatten, to_dict
+from grok.config.schema import RunConfig
+from grok.models.config import norm_fields
+
+
+class ConfigError(ValueError):
+    """A config that cannot be run. The message is one line for the user."""
+
+
+def run_parser(prog: str = "grok train EXPERIMENT") -> ArgumentParser:
+    """Parser of every field of a run as a dotted flag, with the fields' docstrings as help."""
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser = ArgumentParser(prog=prog, exit_on_error=False, default_env=False)
+    parser.add_class_arguments(RunConfig, None, help="fields of the run")
+    return parser
+
+
+def parse_run(experiment: str, flags: Sequence[str] = ()) -> RunConfig:
+    """The run of an experiment with some fields overridden.
+
+    Args:
+        experiment: A name (``readout_scale``), ``paper/name`` or the path of a YAML file.
+        flags: ``--field=value`` or ``--field value``; ``--seed=S`` sets the three seeds.
+
+    Raises:
+        ConfigError: One line naming the key, the value and what is allowed.
+    """
+    try:
+        found = find_experiment(experiment)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return load_run(found.path, flags, group=f"{found.paper}/{found.name}")
+
+
+def load_run(path: Path, flags: Sequence[str] = (), group: str = "") -> RunConfig:
+    """The run that a YAML file describes, with flags applied.
+
+    Raises:
+        ConfigError: As :func:`parse_run`.
+    """
+    values = _read_yaml(path)
+    values.setdefault("tracking", {}).setdefault("group", group)
+    seeds = [f"--{key}={values.pop('seed')}" for key in ("seed",) if "seed" in values]
+    parser = run_parser()
+    try:
+        config = parser.parse_object(values)
+        config = parser.parse_args(_expand([*seeds, *flags]), config)
+        return _instantiate(parser, config)
+    except ConfigError:
+        raise
+    except Exception as error:  # jsonargparse raises several kinds; all are the user's input
+        raise ConfigError(_one_line(error)) from error
+
+
+def _instantiate(parser: ArgumentParser, config: Namespace) -> RunConfig:
+    """The dataclass; its own checks may raise ValueError."""
+    parts = parser.instantiate(config)
+    return RunConfig(**{name: parts[name] for name in RunConfig.__dataclass_fields__})
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """The file as a dictionary, with a name under ``model.norm`` replaced by its flags."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: {_one_line(error)}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} is not a mapping of fields to values")
+    model = values.get("model")
+    if isinstance(model, dict) and "norm" in model and not isinstance(model["norm"], dict):
+        model["norm"] = _norm(model["norm"])
+    return values
+
+
+def _norm(name: Any) -> dict[str, Any]:
+    try:
+        return norm_fields(name)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _expand(flags: Sequence[str]) -> list[str]:
+    """Flags as ``--key=value``, seeds first, published names of norms as their flags."""
+    pairs = _pairs(flags)
+    seeds = [value for key, value in pairs if key == "seed"]
+    keys = ("data.split_seed", "model.init_seed", "data.order_seed")
+    expanded = [f"--{key}={value}" for value in seeds for key in keys]
+    for key, value in pairs:
+        if key == "model.norm" and not value.lstrip().startswith("{"):
+            value = json.dumps(_norm(value))
+        if value == "None":
+            raise ConfigError(f"--{key}=None: write null, or leave the flag out")
+        if key != "seed" and not key.startswith("_wandb"):  # W&B re-queues runs with such a flag
+            expanded.append(f"--{key}={value}")
+    return expanded
+
+
+def _pairs(flags: Sequence[str]) -> list[tuple[str, str]]:
+    """``--key=value`` and ``--key value`` alike."""
+    pairs, rest = [], list(flags)
+    while rest:
+        flag = rest.pop(0)
+        if not flag.startswith("--"):
+            raise ConfigError(f"unexpected argument {flag!r}; fields are set as --field=value")
+        key, equals, value = flag[2:].partition("=")
+        if not equals:
+            if not rest or rest[0].startswith("--"):
+                raise ConfigError(f"{flag} needs a value: {flag}=VALUE")
+            value = rest.pop(0)
+        pairs.append((key, value))
+    return pairs
+
+
+def _one_line(error: BaseException) -> str:
+    """What is wrong and what is allowed, in our words where jsonargparse's are known."""
+    text = " ".join(str(error).split())
+    if match := re.search(r'arser key "([^"]+)": .*?Expected an? (.+?)\. Got value: (.*)$', text):
+        key, kind, value = match.groups()
+        return f"{key}={value}: expected {_readable(kind)}"
+    if match := re.search(r"(?:unrecognized arguments: --|Key ')([\w.]+)", text):
+        key = match.group(1)
+        known = list(flatten(to_dict(RunConfig())))
+        near = difflib.get_close_matches(key, known, n=3)
+        return (
+            f"no field {key!r}; did you mean {' or '.join(near)}?"
+            if near
+            else (f"no field {key!r}; see grok train --help")
+        )
+    return text
+
+
+def _readable(kind: str) -> str:
+    """A type as jsonargparse prints it, in words."""
+    if match := re.search(r"Literal\[(.*)\]", kind):
+        return "one of " + match.group(1).replace("'", "")
+    names = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+    name = kind.removeprefix("<class '").removesuffix("'>")
+    return names.get(name, name if name != "tuple" else "a list such as [0.9,0.98]")

@@ -1,0 +1,249 @@
+"""The schema of a run: frozen dataclasses, one docstring per field.
+
+The docstrings are what ``grok train EXPERIMENT --help`` prints. Everything that changes a
+number in the results is a field here or in a component's own config.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from grok.data.config import DataConfig
+from grok.models.config import TransformerConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Steps at which a family of measures is read: the union of three simple rules.
+
+    Step 0, the initialisation, is always due unless all three rules are off.
+    """
+
+    dense: int = 0
+    """Every step up to this one."""
+    every: int = 200
+    """Every multiple of this; 0 for none."""
+    per_decade: int = 0
+    """This many log-spaced steps in each factor of ten; 0 for none."""
+
+    def __post_init__(self) -> None:
+        """Refuse negative counts."""
+        for name in ("dense", "every", "per_decade"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"schedule.{name}={getattr(self, name)} is negative")
+
+    def is_due(self, step: int) -> bool:
+        """Whether this step is read."""
+        if step == 0:
+            return bool(self.dense or self.every or self.per_decade)
+        return (
+            step <= self.dense
+            or (self.every > 0 and step % self.every == 0)
+            or step in self._log_spaced(step)
+        )
+
+    def next_due(self, step: int) -> int | None:
+        """First due step after ``step``; None when there is none."""
+        candidates = [n for n in self._log_spaced(step + 1) if n > step]
+        if step < self.dense:
+            candidates.append(step + 1)
+        if self.every > 0:
+            candidates.append((step // self.every + 1) * self.every)
+        return min(candidates, default=None)
+
+    def _log_spaced(self, step: int) -> list[int]:
+        """Log-spaced steps in the decade of ``step`` and the next."""
+        if self.per_decade == 0:
+            return []
+        first = (len(str(max(step, 1))) - 1) * self.per_decade
+        return [
+            round(10 ** (i / self.per_decade)) for i in range(first, first + 2 * self.per_decade)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FamilyConfig:
+    """One family of measures."""
+
+    enabled: bool = True
+    """Whether the family is read at all."""
+    schedule: Schedule = field(default_factory=Schedule)
+    """When it is read."""
+
+
+def _task_family() -> FamilyConfig:
+    return FamilyConfig(schedule=Schedule(dense=50, every=25))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuresConfig:
+    """Which measures are read during the run, and when. None of them changes the training."""
+
+    task: FamilyConfig = field(default_factory=_task_family)
+    """Loss and accuracy on the training and test pairs."""
+    norm: FamilyConfig = field(default_factory=FamilyConfig)
+    """NormGrowth: norms of parameters, gradient and update, in total and per tensor."""
+    attention: FamilyConfig = field(default_factory=FamilyConfig)
+    """AttentionSaturation: entropy of the pattern and its distance to the saturated one."""
+    fourier: FamilyConfig = field(default_factory=FamilyConfig)
+    """FourierComponents: power of the embedding per frequency and how concentrated it is."""
+    compress: FamilyConfig = field(default_factory=FamilyConfig)
+    """Compressibility: ranks and tail exponent of the pre-logits."""
+
+
+FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)
+"""Names of the measure families."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """Loss, optimiser and weight decay."""
+
+    kind: Literal["adamw", "adam", "sgd"] = "adamw"
+    """Decay is decoupled in adamw and an L2 term of the gradient in adam and sgd, as in torch."""
+    lr: float = 1e-3
+    """eta_0: learning rate before lr_rule."""
+    lr_rule: Literal["constant", "inverse_square_readout"] = "constant"
+    """Learning rate is lr, or lr / model.readout_scale ** 2."""
+    warmup: int = 0
+    """Steps of linear warm-up: update t (from 0) uses min(t / warmup, 1) of the rate."""
+    betas: tuple[float, float] = (0.9, 0.98)
+    """Decay rates of Adam's two moments."""
+    eps: float = 1e-8
+    """Added to the root of Adam's second moment."""
+    momentum: float = 0.0
+    """Momentum of sgd."""
+    weight_decay: float = 1.0
+    """lambda: a step shrinks the parameters by eta * lambda."""
+    hold: Literal["lambda", "eta_lambda"] = "lambda"
+    """What stays fixed when the rate changes: lambda, or eta * lambda (then the decay used is
+    weight_decay * reference_lr / eta)."""
+    reference_lr: float = 1e-3
+    """Rate at which weight_decay is meant when eta * lambda is held."""
+    decay_exempt: tuple[Literal["embed", "unembed", "bias", "norm"], ...] = ()
+    """Groups of parameters that do not decay."""
+    loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    """Mean cross-entropy, or mean squared distance to one-hot targets."""
+    loss_dtype: Literal["float64", "float32"] = "float64"
+    """Precision of the loss; float32 is for those who study the difference."""
+    l1: float = 0.0
+    """Weight of an added sum of absolute parameters."""
+
+    def __post_init__(self) -> None:
+        """Refuse rates that cannot train."""
+        for name in ("lr", "reference_lr"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"optim.{name}={getattr(self, name)} must be above 0")
+        for name in ("weight_decay", "eps", "l1", "warmup"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"optim.{name}={getattr(self, name)} is negative")
+        for value in (*self.betas, self.momentum):
+            if not 0 <= value < 1:
+                raise ValueError(f"optim.betas and optim.momentum are in [0, 1); got {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopConfig:
+    """When to stop before n_steps. Not part of a run's key: it changes no parameter."""
+
+    when: Literal["never", "sustained"] = "never"
+    """sustained: as soon as the last ``readings`` of acc/test are all at least ``accuracy``."""
+    accuracy: float = 0.99
+    """Test accuracy that counts as generalised."""
+    readings: int = 10
+    """How many readings in a row."""
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that can never or always hold."""
+        if not 0 < self.accuracy <= 1:
+            raise ValueError(f"stop.accuracy={self.accuracy} is not in (0, 1]")
+        if self.readings < 1:
+            raise ValueError(f"stop.readings={self.readings} must be 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointConfig:
+    """Which parameters are kept."""
+
+    every: int = 0
+    """Keep the parameters of every multiple of this step; 0 keeps the last step only."""
+    seconds: float = 30.0
+    """Save the state to resume from, and the readings so far, about this often."""
+
+    def __post_init__(self) -> None:
+        """Refuse negative periods."""
+        for name in ("every", "seconds"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"checkpoint.{name}={getattr(self, name)} is negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackingConfig:
+    """The copy of the run that goes to Weights & Biases."""
+
+    mode: Literal["auto", "offline", "online", "disabled"] = "auto"
+    """auto is offline, or online under a W&B agent. Offline files need no account."""
+    project: str = "grok"
+    """W&B project."""
+    entity: str = ""
+    """W&B entity; empty is your default."""
+    group: str = ""
+    """W&B group; empty is the experiment's name."""
+    tags: tuple[str, ...] = ()
+    """W&B tags."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One run: everything that determines its numbers, and how it is carried out."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    """The operation table and its split."""
+    model: TransformerConfig = field(default_factory=TransformerConfig)
+    """The network."""
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    """Loss, optimiser and weight decay."""
+    n_steps: int = 10_000
+    """Optimiser updates. Asking for more later resumes the run."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of weights and forward pass."""
+    stop: StopConfig = field(default_factory=StopConfig)
+    """When to stop before n_steps."""
+    measures: MeasuresConfig = field(default_factory=MeasuresConfig)
+    """What is read during the run."""
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    """Which parameters are kept."""
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    """The copy on Weights & Biases."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto takes a CUDA device when there is one. Apple's GPU has no float64 and is not used."""
+    threads: int = 1
+    """CPU threads. Another number gives other rounding, so runs are compared at one."""
+
+    def __post_init__(self) -> None:
+        """Refuse an empty run."""
+        for name in ("n_steps", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be 1 or more")
+
+    @property
+    def lr(self) -> float:
+        """eta: the learning rate after ``optim.lr_rule``."""
+        if self.optim.lr_rule == "inverse_square_readout":
+            return self.optim.lr / self.model.readout_scale**2
+        return self.optim.lr
+
+    @property
+    def weight_decay(self) -> float:
+        """Lambda after ``optim.hold``."""
+        if self.optim.hold == "eta_lambda":
+            return self.optim.weight_decay * self.optim.reference_lr / self.lr
+        return self.optim.weight_decay
+
+
+def with_seed(config: RunConfig, seed: int) -> RunConfig:
+    """The run with its split, initialisation and order seeds all set to ``seed``."""
+    return replace(
+        config,
+        data=replace(config.data, split_seed=seed, order_seed=seed),
+        model=replace(config.model, init_seed=seed),
+    )
