@@ -1,0 +1,94 @@
+"""AdamW, Adam and SGD over a stack of runs, each run with its own hyper-parameters.
+
+Shapes: ``run`` - runs trained together; ``weight`` - every trained number of a run, flat.
+
+All parameters of a run lie in one row, so a step is a handful of elementwise operations on
+one ``[run, weight]`` tensor, whatever the number of matrices. Hyper-parameters are columns
+``[run, 1]`` even when they are equal: a run's numbers then do not depend on its neighbours'.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from grok.config import RunConfig
+
+
+class StackOptimizer:
+    r"""One of three update rules, per run.
+
+    - ``adamw`` (Loshchilov and Hutter 2019): :math:`\theta \leftarrow (1 - \eta\lambda)\theta`,
+      then Adam;
+    - ``adam``: Adam on :math:`g + \lambda\theta`;
+    - ``sgd``: :math:`\theta \leftarrow \theta - \eta u`, :math:`u \leftarrow \mu u + g +
+      \lambda\theta`.
+
+    They agree with ``torch.optim`` to rounding. With ``eps`` 0 a weight whose gradient has been
+    exactly 0 since the start becomes 0/0, as in torch.
+
+    Args:
+        configs: One per run; they share kind, eps, momentum and warm-up.
+        decays: Which weights decay; None for all.
+        n_weights: Length of a run's row.
+        dtype: Of the weights.
+        device: Of the weights.
+    """
+
+    def __init__(
+        self,
+        configs: Sequence[RunConfig],
+        decays: Bool[Tensor, " weight"] | None,
+        n_weights: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        def column(values: list[float]) -> Tensor:
+            return torch.tensor(values, dtype=torch.float64, device=device).unsqueeze(1)
+
+        self.config = configs[0].optim
+        self.dtype = dtype
+        self.lr = column([c.lr for c in configs])
+        self.weight_decay = column([c.weight_decay for c in configs])
+        self.beta1 = column([c.optim.betas[0] for c in configs])
+        self.beta2 = column([c.optim.betas[1] for c in configs])
+        self.decays = decays
+        names = ("momentum",) if self.config.kind == "sgd" else ("exp_avg", "exp_avg_sq")
+        self.state = {
+            name: torch.zeros(len(configs), n_weights, dtype=dtype, device=device) for name in names
+        }
+
+    def learning_rate(self, t: int) -> Float[Tensor, "run 1"]:
+        """Rate of update t (from 0), warm-up included; float64."""
+        warmup = self.config.warmup
+        return self.lr * (min(t / warmup, 1.0) if warmup else 1.0)
+
+    def delta(
+        self, theta: Float[Tensor, "run weight"], grad: Float[Tensor, "run weight"], t: int
+    ) -> Float[Tensor, "run weight"]:
+        """What update t (from 0) adds to theta. Advances the moments; uses up ``grad``."""
+        lr = self.learning_rate(t)
+        decay = self.weight_decay.to(self.dtype)
+        if self.decays is not None:
+            decay = decay * self.decays
+        if self.config.kind != "adamw":
+            grad = grad.addcmul_(decay, theta)
+        if self.config.kind == "sgd":
+            velocity = self.state["momentum"].mul_(self.config.momentum).add_(grad)
+            return velocity * (-lr).to(self.dtype)
+        delta = self._adam(grad, lr, t)
+        if self.config.kind == "adamw":
+            delta.sub_((lr.to(self.dtype) * decay) * theta)
+        return delta
+
+    def _adam(self, grad: Tensor, lr: Tensor, t: int) -> Tensor:
+        """Adam's step from the two bias-corrected moments."""
+        beta1, beta2 = self.beta1, self.beta2
+        mean = self.state["exp_avg"]
+        square = self.state["exp_avg_sq"]
+        mean.mul_(beta1.to(self.dtype)).addcmul_(grad, (1 - beta1).to(self.dtype))
+        square.mul_(beta2.to(self.dtype)).addcmul_(grad.mul_(grad), (1 - beta2).to(self.dtype))
+        scale = (1 - beta2 ** (t + 1)).rsqrt().to(self.dtype)
+        denominator = (square.sqrt() * scale).add_(self.config.eps)
+        return (mean / denominator).mul_((-lr / (1 - beta1 ** (t + 1))).to(self.dtype))

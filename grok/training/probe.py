@@ -1,0 +1,88 @@
+"""The probe of a stack: all pairs of its operation, and what the network does on them.
+
+Shapes as in :mod:`grok.training.stack`. One forward pass over all pairs serves every measure
+that is due at a step; it is the token form where there is one.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from grok.measures import Snapshot
+from grok.metrics.loss import cross_entropy, mse
+from grok.models.forms import attention_rows, has_tables, token_forward
+from grok.models.transformer import Activations
+
+if TYPE_CHECKING:
+    from grok.training.stack import Stack
+
+Split = Literal["train", "test"]
+
+
+def probe_snapshot(stack: "Stack") -> Snapshot:
+    """Snapshot of a stack as it is now; take another after the next update."""
+
+    @cache
+    def activations() -> Activations:
+        return _probe(stack)
+
+    def by_split(x: Float[Tensor, "run pair *rest"]) -> dict[str, Tensor]:
+        rows = {"train": stack.train, "test": stack.test}
+        return {split: _pick(x, r) for split, r in rows.items()}
+
+    def predictions() -> dict[str, tuple[Tensor, Tensor]]:
+        h = by_split(stack.readout(activations().logits[:, :, -1], rows=None))
+        labels = by_split(stack.c)
+        return {split: (h[split], labels[split]) for split in h}
+
+    def gradient() -> dict[str, Tensor]:
+        with torch.enable_grad():
+            return stack.named(stack.gradient()[1])
+
+    previous = stack.previous
+    is_cyclic = stack.config.data.operation != "compose"
+    return Snapshot(
+        stack.step,
+        stack.named(stack.theta),
+        gradient=gradient,
+        delta=None if previous is None else lambda: stack.named(stack.theta - previous),
+        embedding=(lambda: stack.params["W_E"][:, :-1].detach()) if is_cyclic else None,
+        scores=lambda: _scores(stack, activations),
+        pre_logits=lambda: by_split(activations().pre_logits[:, :, -1]),
+        predictions=predictions,
+        loss=lambda h, labels: _loss(stack, h, labels),
+        active=stack.alive.clone(),
+    )
+
+
+def _pick(x: Float[Tensor, "run pair *rest"], rows: Tensor) -> Tensor:
+    """Some pairs of each run."""
+    if x.shape[0] == 1:
+        return x[:, rows[0]]
+    return torch.stack([x[run, rows[run]] for run in range(x.shape[0])])
+
+
+def _probe(stack: "Stack") -> Activations:
+    """Activations on all pairs."""
+    if has_tables(stack.model):
+        return token_forward(stack.model, stack.params, stack.a, stack.b)
+    equals = torch.full_like(stack.a, stack.model.n)
+    tokens = torch.stack([stack.a, stack.b, equals], dim=-1)
+    return stack.model.forward(stack.params, tokens)
+
+
+def _scores(stack: "Stack", activations: Callable[[], Activations]) -> list[Tensor]:
+    """Scores of all query rows by layer."""
+    if has_tables(stack.model):
+        return [attention_rows(stack.model, stack.params, stack.a, stack.b)]
+    return [block.scores for block in activations().blocks]
+
+
+def _loss(stack: "Stack", h: Tensor, labels: Tensor) -> Float[Tensor, " run"]:
+    """The training loss without penalties, always in float64 when it is read."""
+    metric = cross_entropy if stack.config.optim.loss == "cross_entropy" else mse
+    return metric(h / stack.temperature, labels)
