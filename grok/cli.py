@@ -1,0 +1,214 @@
+"""The command line. Each command imports what it needs when it is called, and no more."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+USAGE = """\
+usage: grok COMMAND ...
+
+A laboratory for grokking research.
+
+  grok train EXPERIMENT [--field=value ...]   train a run, or go on with it
+  grok list [WHAT]                            experiments, sweeps, measures, or the runs stored
+  grok export RUN ... -o FILE                 readings as .csv or .parquet
+  grok rm RUN ...                             remove stored runs
+  grok COMMAND --help                         more about a command
+  grok --version
+
+Runs are stored in runs/, in $GROK_RUNS, or where --runs_dir says.
+"""
+
+TRAIN_USAGE = """\
+usage: grok train EXPERIMENT [--field=value ...]
+
+EXPERIMENT is a name (`grok list`), paper/name, or the path of a YAML file. A run that was
+interrupted goes on; a finished one is shown again.
+
+  --seed=S           the split, initialisation and order seeds at once
+  --n_steps=N        updates; more than before resumes the run
+  --runs_dir=DIR     where runs are stored (default: $GROK_RUNS, else runs/)
+  --json             print one JSON object and nothing else on standard output
+  --retrain          forget what is stored of this run and start anew
+  --debug            show the traceback of an error
+
+Fields of the run, each with its default:
+"""
+
+
+class _UsageError(Exception):
+    """Unusable input; the message is one line."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{message}; see {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns:
+        0 done, 1 failed, 2 unusable input, 128 + signal when interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    try:
+        return _dispatch(arguments)
+    except _UsageError as error:
+        return _complain(error, 2)
+    except KeyboardInterrupt as error:
+        if debug and not hasattr(error, "signal"):
+            raise
+        return 128 + getattr(error, "signal", 2)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, as `grok list | head` does
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        is_input = isinstance(error, ValueError)
+        return _complain(error, 2 if is_input else 1)
+
+
+def _complain(error: BaseException, code: int) -> int:
+    message = " ".join(str(error).split()) or type(error).__name__
+    print(f"grok: {message}", file=sys.stderr)
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0 if arguments else 2
+    if arguments[0] in ("--version", "-V"):
+        print(f"grok {version('grokking-lab')}")
+        return 0
+    command = COMMANDS.get(arguments[0])
+    if command is None:
+        raise _UsageError(f"no command {arguments[0]!r}; there are: {', '.join(COMMANDS)}")
+    return command(arguments[1:])
+
+
+def _train(arguments: list[str]) -> int:
+    from grok.config import parse_run, run_parser
+
+    if not arguments or {"-h", "--help"} & set(arguments):
+        print(TRAIN_USAGE)
+        text = run_parser().format_help()
+        print(text[text.index("fields of the run") :].partition("\n")[2])
+        return 0 if arguments else 2
+    parser = _Parser(prog="grok train", add_help=False, allow_abbrev=False)
+    parser.add_argument("experiment")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--retrain", action="store_true")
+    parser.add_argument("--runs_dir", "--runs-dir", type=Path)
+    options, flags = parser.parse_known_args(arguments)
+    config = parse_run(options.experiment, flags)
+
+    from grok.lit.train import Interrupted, train
+    from grok.runs import RunStore, default_runs_dir
+
+    store = options.runs_dir or default_runs_dir()
+    try:
+        run = train(config, store, retrain=options.retrain)
+    except Interrupted:
+        _report(RunStore(store).create(config), options.json)
+        raise
+    _report(run, options.json)
+    return 0
+
+
+def _report(run: Any, as_json: bool) -> None:
+    """What happened and where it is."""
+    from grok.runs import summary
+
+    found = summary(run)
+    if as_json:
+        print(json.dumps(found, allow_nan=True))
+    else:
+        from grok.report.terminal import print_summary
+
+        print_summary(found)
+
+
+def _list(arguments: list[str]) -> int:
+    parser = _Parser(prog="grok list", description="What there is, or what is stored.")
+    kinds = ("experiments", "sweeps", "measures", "runs")
+    parser.add_argument("what", nargs="?", choices=kinds, help="default: all but runs")
+    parser.add_argument("--runs_dir", "--runs-dir", type=Path, help="run store")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args(arguments)
+
+    from grok.report.terminal import inventory, print_inventory
+
+    whats = [options.what] if options.what else list(kinds[:3])
+    found = {what: inventory(what, options.runs_dir) for what in whats}
+    if options.json:
+        print(json.dumps(found[options.what] if options.what else found))
+    else:
+        print_inventory(found)
+    return 0
+
+
+def _export(arguments: list[str]) -> int:
+    parser = _Parser(prog="grok export", description="Readings of stored runs as one table.")
+    parser.add_argument("runs", nargs="*", help="keys, their beginnings, or folders; default all")
+    parser.add_argument("-o", "--output", type=Path, required=True, help=".csv or .parquet")
+    parser.add_argument("--runs_dir", "--runs-dir", type=Path, help="run store")
+    options = parser.parse_args(arguments)
+    if options.output.suffix not in (".csv", ".parquet"):
+        raise _UsageError(f"{options.output}: the name must end in .csv or .parquet")
+
+    from grok.runs import export
+
+    runs = _find(options.runs, options.runs_dir, default_all=True)
+    rows = export(runs, options.output)
+    print(f"{options.output}: {rows:,} rows of {len(runs)} runs", file=sys.stderr)
+    return 0
+
+
+def _remove(arguments: list[str]) -> int:
+    parser = _Parser(prog="grok rm", description="Remove stored runs, checkpoints included.")
+    parser.add_argument("runs", nargs="+", help="keys or their beginnings")
+    parser.add_argument("--runs_dir", "--runs-dir", type=Path, help="run store")
+    options = parser.parse_args(arguments)
+
+    from grok.runs import RunStore, default_runs_dir
+
+    store = RunStore(options.runs_dir or default_runs_dir())
+    for run in [store.find(name) for name in options.runs]:
+        store.remove(run.key)
+        print(f"removed {run.key}", file=sys.stderr)
+    return 0
+
+
+def _find(names: list[str], runs_dir: Path | None, *, default_all: bool) -> list[Any]:
+    """Runs by key, beginning of a key, or folder."""
+    from grok.runs import RunStore, default_runs_dir, open_run
+
+    store = RunStore(runs_dir or default_runs_dir())
+    if not names and default_all:
+        return store.runs()
+    return [
+        open_run(Path(name)) if (Path(name) / "config.yaml").is_file() else store.find(name)
+        for name in names
+    ]
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "train": _train,
+    "list": _list,
+    "export": _export,
+    "rm": _remove,
+}
+
+
+def entry() -> None:
+    """The ``grok`` script."""
+    sys.exit(main())

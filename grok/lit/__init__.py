@@ -1,0 +1,1 @@
+"""Lightning: the one place where it is imported."""

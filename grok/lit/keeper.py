@@ -1,0 +1,97 @@
+"""The callback that keeps what a run needs to go on: checkpoints, readings, locks."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from grok.checkpoints import save_checkpoint
+from grok.config import RunConfig
+from grok.lit.module import StackTask
+from grok.lit.signals import SignalCatcher
+from grok.metrics.onset import sustained_onset
+from grok.runs import ReadingsWriter, RunLock, write_status
+
+
+class Keeper(Callback):
+    """Saves the state of each run, ends runs that are done, and the stack when told to.
+
+    Saving happens before the next block starts, when every callback has read the last one, so
+    that a checkpoint never claims a step whose readings are not on disk; readings go first.
+
+    Args:
+        writers: One per run.
+        locks: One per run.
+        configs: One per run.
+        catcher: Remembers signals.
+    """
+
+    def __init__(
+        self,
+        writers: Sequence[ReadingsWriter],
+        locks: Sequence[RunLock],
+        configs: Sequence[RunConfig],
+        catcher: SignalCatcher,
+    ) -> None:
+        self.writers, self.locks, self.configs = writers, locks, configs
+        self.catcher = catcher
+        self.stopped: set[int] = set()
+        self._saved_at = time.monotonic()
+        self._saved_step = -1
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the signals back from Lightning."""
+        self.catcher.install()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
+    ) -> None:
+        """Save what is due."""
+        assert isinstance(pl_module, StackTask)
+        stack, config = pl_module.stack, self.configs[0]
+        self._end_generalised(pl_module)
+        every = config.checkpoint.every
+        is_kept = every > 0 and stack.step % every == 0 and stack.step > 0
+        is_late = time.monotonic() - self._saved_at >= config.checkpoint.seconds
+        if (is_kept or is_late) and stack.step != self._saved_step:
+            self.save(pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the last step."""
+        assert isinstance(pl_module, StackTask)
+        self._end_generalised(pl_module)
+        self.save(pl_module)
+
+    def _end_generalised(self, module: StackTask) -> None:
+        """Freeze runs whose stop rule holds."""
+        for run, (config, writer) in enumerate(zip(self.configs, self.writers, strict=True)):
+            if module.stack.ended_at[run] < 0 and has_generalised(config, writer):
+                self.stopped.add(run)
+                module.stack.finish_run(run)
+
+    def save(self, module: StackTask) -> None:
+        """Readings, then checkpoint, then status of every run.
+
+        Raises:
+            LockLost: If another process has taken a run over.
+            OSError: If the disk is full.
+        """
+        for run, (writer, lock) in enumerate(zip(self.writers, self.locks, strict=True)):
+            lock.verify()
+            writer.flush()
+            step = module.stack.run_step(run)
+            parameters, moments = module.stack.state(run)
+            every = self.configs[run].checkpoint.every
+            save_checkpoint(writer.run, step, parameters, moments, every)
+            write_status(writer.run, status="running", step=step, n_steps=self.configs[run].n_steps)
+        self._saved_at, self._saved_step = time.monotonic(), module.stack.step
+
+
+def has_generalised(config: RunConfig, writer: ReadingsWriter) -> bool:
+    """Whether the run's stop rule is satisfied by its readings so far."""
+    if config.stop.when == "never":
+        return False
+    steps, values = writer.history("acc/test")
+    rule = config.stop
+    return sustained_onset(steps, values, rule.accuracy, n=rule.readings) is not None

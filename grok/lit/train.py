@@ -1,0 +1,211 @@
+"""Training runs into a run store: the one path from a config to readings."""
+
+import logging
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch import Callback, Trainer
+
+from grok.config import RunConfig, Schedule
+from grok.lit.callbacks import FAMILY_CALLBACKS, MeasureCallback
+from grok.lit.job import Job, conclude, end, forget
+from grok.lit.keeper import Keeper
+from grok.lit.loggers import StoreLogger
+from grok.lit.module import Blocks, PairDataModule, StackTask
+from grok.lit.progress import ProgressLine
+from grok.lit.signals import Interrupted, SignalCatcher
+from grok.runs import (
+    Run,
+    RunLock,
+    RunStore,
+    default_runs_dir,
+)
+from grok.tracking import make_tracker
+from grok.training import Stack
+
+
+def train(
+    config: RunConfig,
+    runs_dir: Path | str | None = None,
+    *,
+    retrain: bool = False,
+    progress: bool = True,
+    callbacks: Sequence[Callback] = (),
+) -> Run:
+    """Train one run, or go on with it, and return it.
+
+    A run that is finished is returned as it is. One that was interrupted goes on from its last
+    checkpoint, and its readings then equal those of an uninterrupted run.
+
+    The process is set to ``config.threads`` CPU threads and flushes denormal numbers, since
+    both change the bytes of the result.
+
+    Args:
+        config: The run.
+        runs_dir: Run store; default ``$GROK_RUNS`` or ``runs/``.
+        retrain: Forget what is stored and start anew.
+        progress: Show progress on standard error.
+        callbacks: Further Lightning callbacks.
+
+    Raises:
+        RunLocked: If another process trains it.
+        Interrupted: After a signal; the run is stored and can be resumed.
+        OSError: If the disk is full.
+    """
+    return train_stack([config], runs_dir, retrain=retrain, progress=progress, callbacks=callbacks)[
+        0
+    ]
+
+
+def train_stack(
+    configs: Sequence[RunConfig],
+    runs_dir: Path | str | None = None,
+    *,
+    retrain: bool = False,
+    progress: bool = True,
+    callbacks: Sequence[Callback] = (),
+) -> list[Run]:
+    """Train runs together as one tensor program; see :func:`train`.
+
+    Runs that are done are left out, and runs that stand at different steps go on in separate
+    stacks, one after another.
+
+    Raises:
+        ValueError: If the runs cannot share a stack, or two of them are the same run.
+    """
+    torch.set_flush_denormal(True)  # before the first parallel operation, or it holds for one
+    torch.set_num_threads(configs[0].threads)
+    store = RunStore(Path(runs_dir) if runs_dir is not None else default_runs_dir())
+    with ExitStack() as locks:
+        runs = [store.create(config) for config in configs]
+        if len({run.key for run in runs}) < len(runs):
+            raise ValueError("the same run twice in one stack")
+        todo: dict[int, list[Job]] = defaultdict(list)
+        for run, config in zip(runs, configs, strict=True):
+            lock = locks.enter_context(RunLock(run.dir))
+            if retrain:
+                forget(run)
+            job = Job(run, config, lock)
+            if not job.is_done:
+                todo[job.start].append(job)
+        for jobs in todo.values():
+            _train_jobs(jobs, progress, callbacks)
+    return runs
+
+
+def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) -> None:
+    """Train runs that stand at the same step."""
+    configs = [job.config for job in jobs]
+    data = PairDataModule(configs)
+    device = pick_device(configs[0].device)
+    stack = Stack(configs, data.pairs, device)
+    for index, job in enumerate(jobs):
+        if job.checkpoint is not None:
+            stack.load(
+                index, job.checkpoint.step, job.checkpoint.parameters | job.checkpoint.moments
+            )
+    with SignalCatcher() as catcher:
+        writers = [job.writer for job in jobs]
+        keeper = Keeper(writers, [job.lock for job in jobs], configs, catcher)
+        measures = measure_callbacks(configs[0])
+        own = [*measures, *callbacks, keeper]
+        if progress:
+            own.append(
+                ProgressLine(writers, configs[0].n_steps, ", ".join(j.run.key for j in jobs))
+            )
+        task = StackTask(stack, catcher.is_caught)
+        data.blocks = Blocks(stack.step, configs[0].n_steps, _boundaries(configs[0], measures))
+        began = time.monotonic()
+        try:
+            for job in jobs:
+                job.tracker = make_tracker(job.run, job.config.tracking)
+            logger = StoreLogger(writers, [job.tracker for job in jobs if job.tracker])
+            fit(task, data, own, [logger], device)
+        except BaseException as error:
+            for job in jobs:
+                end(job, "failed", job.writer.run.status()["step"], error=str(error))
+            raise
+        speed = (stack.step - jobs[0].start) / max(time.monotonic() - began, 1e-9)
+        for index, job in enumerate(jobs):
+            conclude(job, stack, index, keeper, speed)
+        if catcher.caught is not None and any(not job.is_done for job in jobs):
+            raise Interrupted(catcher.caught)
+
+
+def measure_callbacks(config: RunConfig) -> list[MeasureCallback]:
+    """One callback per enabled family that can be read on this run."""
+    families = {f.name: getattr(config.measures, f.name) for f in fields(config.measures)}
+    if config.data.operation == "compose":
+        del families["fourier"]  # the basis is that of Z_p
+    return [
+        FAMILY_CALLBACKS[name](family.schedule)
+        for name, family in families.items()
+        if family.enabled
+    ]
+
+
+def _boundaries(config: RunConfig, measures: Iterable[MeasureCallback]) -> list[Any]:
+    """What a block may not run across: due readings and checkpoints that are kept."""
+    due = [callback.schedule.next_due for callback in measures]
+    return [*due, Schedule(every=config.checkpoint.every).next_due]
+
+
+def pick_device(name: str) -> torch.device:
+    """The device a config asks for; ``auto`` is CUDA where there is one.
+
+    Raises:
+        ValueError: If CUDA is asked for and absent.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device=cuda: no CUDA device was found; allowed here: auto, cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def fit(
+    task: StackTask,
+    data: PairDataModule,
+    callbacks: list[Callback],
+    loggers: list[Any],
+    device: torch.device,
+) -> None:
+    """One Lightning fit with everything off that we do ourselves."""
+    with _quiet_lightning():
+        trainer = Trainer(
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=1,
+            max_epochs=1,
+            callbacks=callbacks,
+            logger=loggers,
+            plugins=[LightningEnvironment()],  # under Slurm only one of us may requeue
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(task, datamodule=data)
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's hints, which are about things we do on purpose."""
+    log = logging.getLogger("lightning.pytorch")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message=r".*GPU available but not used.*")
+            # Lightning 2.6 asks torch 2.13 about pytrees in a way that is deprecated there.
+            warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.*")
+            yield
+    finally:
+        log.setLevel(level)

@@ -1,0 +1,1 @@
+"""Tables, figures and pages. Reads the run store only."""

@@ -1,0 +1,109 @@
+"""Tables in the terminal. Imports no torch."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from grok.config import experiments
+from grok.keys import FAMILY_MEANINGS, KEYS
+from grok.runs import RunStore, default_runs_dir, live_owner
+
+_SHOWN_ONSETS = {
+    "train_acc_99": "train accuracy 0.99",
+    "test_acc_99": "test accuracy 0.99",
+    "test_loss_0.1": "test loss 0.1",
+    "delay": "delay, train to test",
+}
+
+_SHOWN_FINAL = {
+    "loss/train": "train loss",
+    "acc/train": "train accuracy",
+    "loss/test": "test loss",
+    "acc/test": "test accuracy",
+    "norm/theta/all": "parameter norm",
+    "attn/entropy/0": "attention entropy (nats)",
+    "fourier/c": "Fourier concentration",
+    "compress/effective_rank/test": "effective rank, test",
+}
+
+
+def print_summary(found: Mapping[str, Any]) -> None:
+    """The end of ``grok train``: what happened and where it is.
+
+    Args:
+        found: What :func:`grok.runs.summary` gives.
+    """
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("run", found["run"])
+    table.add_row("status", f"{found['status']} at step {found['step']:,} of {found['n_steps']:,}")
+    for name, meaning in _SHOWN_ONSETS.items():
+        step = found["onset"].get(name)
+        table.add_row(meaning, "not reached" if step is None else _onset(name, step))
+    for key, meaning in _SHOWN_FINAL.items():
+        if key in found["final"]:
+            table.add_row(meaning, f"{found['final'][key]:.4g}")
+    if found["steps_per_second"]:
+        table.add_row("speed", f"{found['steps_per_second']:.1f} steps/s, readings included")
+    table.add_row("folder", found["dir"])
+    console = _console()
+    console.print(table, soft_wrap=True)
+    if found["status"] == "interrupted":
+        console.print("The same command goes on from there.")
+
+
+def _onset(name: str, step: int) -> str:
+    return f"{step:,} steps" if name == "delay" else f"step {step:,}"
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False)
+
+
+def inventory(what: str, runs_dir: Path | None = None) -> list[dict[str, Any]]:
+    """What there is of one kind, as rows of plain values.
+
+    Args:
+        what: ``experiments``, ``sweeps``, ``measures`` or ``runs``.
+        runs_dir: Run store; default as everywhere.
+    """
+    if what == "measures":
+        return [
+            {"key": k.pattern, "family": k.family, "meaning": k.meaning, "source": k.source}
+            for k in KEYS
+        ]
+    if what == "runs":
+        return [_stored(run) for run in RunStore(runs_dir or default_runs_dir()).runs()]
+    kind = "configs" if what == "experiments" else "sweeps"
+    return [{"name": e.name, "paper": e.paper, "what": e.title} for e in experiments(kind)]
+
+
+def _stored(run: Any) -> dict[str, Any]:
+    """One stored run; a killed one still says that it is running, so its lock is asked."""
+    status = run.status()
+    state = status["status"]
+    if state == "running" and live_owner(run.dir) is None:
+        state = "killed (resumable)"
+    onset = status.get("onset", {}).get("test_acc_99")
+    return {"run": run.key, "status": state, "step": status["step"], "test_acc_99": onset}
+
+
+def print_inventory(found: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Tables of :func:`inventory`, one per kind."""
+    console = _console()
+    for what, rows in found.items():
+        console.print(f"{what}: {len(rows) or 'none'}")
+        if not rows:
+            continue
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for name in rows[0]:
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*("" if v is None else str(v) for v in row.values()))
+        console.print(table)
+        console.print()
+    if "measures" in found:
+        for family, meaning in FAMILY_MEANINGS.items():
+            console.print(f"measures.{family}: {meaning}")
