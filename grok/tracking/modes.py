@@ -1,0 +1,57 @@
+"""Which tracker a config and the environment ask for."""
+
+import os
+from collections.abc import Mapping
+from typing import Literal
+
+from grok.config import TrackingConfig
+from grok.tracking.base import NoTracker, StoredRun, Tracker
+from grok.tracking.wandb_run import WandbTracker
+
+Mode = Literal["offline", "online", "disabled"]
+"""``offline`` writes W&B's files into the run's directory; ``wandb sync`` sends them later."""
+
+
+def resolve_mode(
+    requested: str | None, environ: Mapping[str, str], sweep_method: str | None = None
+) -> Mode:
+    """Where the copy goes.
+
+    Args:
+        requested: ``offline``, ``online``, ``disabled``, or ``auto``; None is ``auto``: online
+            under a W&B agent, else offline. ``auto`` also obeys a ``WANDB_MODE`` that keeps
+            the data here (``offline``, ``disabled``), never one that sends them away.
+        environ: The environment; a W&B agent sets ``WANDB_SWEEP_ID``.
+        sweep_method: Search method of the agent's sweep, where it is known.
+
+    Raises:
+        ValueError: If the mode is unknown, or if a bayes sweep would never see its metric.
+    """
+    is_agent = bool(environ.get("WANDB_SWEEP_ID"))
+    mode = requested or "auto"
+    if mode == "auto":
+        mode = environ.get("WANDB_MODE", "")
+        if mode not in ("offline", "disabled"):
+            mode = "online" if is_agent else "offline"
+    if mode not in ("offline", "online", "disabled"):
+        raise ValueError(f"tracking.mode={mode!r} is not auto, offline, online or disabled")
+    if mode != "online" and is_agent and sweep_method == "bayes":
+        raise ValueError(f"tracking.mode={mode}: a bayes sweep would never see its metric")
+    return mode
+
+
+def make_tracker(
+    run: StoredRun, tracking: TrackingConfig, sweep_method: str | None = None
+) -> Tracker:
+    """The tracker that a config asks for.
+
+    Args:
+        run: The run.
+        tracking: How it is tracked.
+        sweep_method: Search method of the W&B sweep the run belongs to, where it is known.
+
+    Raises:
+        ValueError: As :func:`resolve_mode` and :class:`WandbTracker` do.
+    """
+    mode = resolve_mode(tracking.mode, os.environ, sweep_method)
+    return NoTracker() if mode == "disabled" else WandbTracker(run, tracking, mode)
