@@ -1,0 +1,224 @@
+"""The cases of ``make bench``. Each first checks that what it times computes the same."""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from grok.config import RunConfig, Schedule, parse_run
+from grok.data.pairs import pair_data
+from grok.lit.callbacks import MeasureCallback
+from grok.lit.keeper import Keeper
+from grok.lit.loggers import StoreLogger
+from grok.lit.module import Blocks, PairDataModule, StackTask
+from grok.lit.signals import SignalCatcher
+from grok.lit.train import fit, measure_callbacks
+from grok.measures import MEASURES
+from grok.models.forms import Form
+from grok.runs import ReadingsWriter, RunLock, RunStore
+from grok.tracking import make_tracker
+from grok.training import Stack
+from tests.bench.protocol import Result, interleaved, judge
+
+CPU = torch.device("cpu")
+
+
+def _stack(config: RunConfig, form: Form | None = None) -> Stack:
+    return Stack([config], [pair_data(config.data)], form=form)
+
+
+class _Clock(Callback):
+    """CPU seconds between the start and the end of training, set-up aside."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.start = time.process_time()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.seconds = time.process_time() - self.start
+
+
+class _NearEmpty:
+    """Stands in for a stack: an update of about a tenth of a millisecond."""
+
+    def __init__(self) -> None:
+        self.step, self.alive = 0, torch.ones(1, dtype=torch.bool)
+        self.w = torch.zeros(64, requires_grad=True)
+
+    def advance(self, n_steps: int, should_stop: Callable[[], bool] = lambda: False) -> None:
+        for _ in range(n_steps):
+            if should_stop():
+                break
+            loss = (self.w - 1).square().sum()
+            (gradient,) = torch.autograd.grad(loss, [self.w])
+            with torch.no_grad():
+                self.w -= 0.01 * gradient
+            self.step += 1
+
+
+def overhead_near_empty() -> Iterator[Result]:
+    """What Lightning adds to a step that costs almost nothing."""
+    data, n_steps = PairDataModule([]), 4000
+
+    def bare() -> float:
+        start, stack = time.process_time(), _NearEmpty()
+        stack.advance(n_steps)
+        return time.process_time() - start
+
+    def lightning(k: int) -> float:
+        clock, stack = _Clock(), _NearEmpty()
+        data.blocks = Blocks(0, n_steps, longest=k)
+        fit(StackTask(stack), data, [clock], [], CPU)  # type: ignore[arg-type]
+        assert stack.step == n_steps
+        return clock.seconds
+
+    bare()
+    lightning(100)
+    for k, target in ((1, "<= 250"), (10, "<= 35"), (100, "<= 15")):
+        excess = [(lightning(k) - bare()) / n_steps * 1e6 for _ in range(9)]
+        what = f"near-empty step, K = {k}: Lightning over a bare loop"
+        yield judge("overhead", what, excess, target, unit="us/step")
+
+
+def overhead_training() -> Iterator[Result]:
+    """Lightning, logging and checkpoints at p = 113, with readings that cost nothing."""
+    config = parse_run("weight_decay", ["--checkpoint.seconds=3"])
+    n_steps = 150
+
+    def bare() -> float:
+        stack = _stack(config)
+        start = time.process_time()
+        stack.advance(n_steps)
+        return time.process_time() - start
+
+    def ours() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            return _fit_with_free_readings(config, n_steps, Path(folder))
+
+    ours()
+    shares = [ours() / bare() - 1 for _ in range(7)]
+    yield judge(
+        "overhead", "p = 113: Lightning, logging, W&B and checkpoints", shares, "<= 0.02", unit=""
+    )
+
+
+def _fit_with_free_readings(config: RunConfig, n_steps: int, folder: Path) -> float:
+    """CPU seconds of a fit that writes every default reading without computing it."""
+    stack = _stack(config)
+    snapshot = stack.snapshot()
+    measures: list[Callback] = []
+    for callback in measure_callbacks(config):
+        ready = callback.measure(snapshot)
+        measures.append(_Free(ready, callback.schedule))
+    run = RunStore(folder).create(config)
+    clock, data = _Clock(), PairDataModule([config])
+    with RunLock(run.dir) as lock, SignalCatcher() as catcher:
+        writer, tracker = ReadingsWriter(run), make_tracker(run, config.tracking)
+        keeper = Keeper([writer], [lock], [config], catcher)
+        schedules = [m.schedule.next_due for m in measures if isinstance(m, MeasureCallback)]
+        data.blocks = Blocks(0, n_steps, schedules)
+        logger = StoreLogger([writer], [tracker])
+        fit(StackTask(stack, catcher.is_caught), data, [*measures, keeper, clock], [logger], CPU)
+        tracker.finish(0)
+    return clock.seconds
+
+
+class _Free(MeasureCallback):
+    """Readings that are already there."""
+
+    def __init__(self, ready: dict[str, torch.Tensor], schedule: Schedule) -> None:
+        super().__init__(lambda _: ready, schedule)
+
+
+def forms() -> Iterator[Result]:
+    """The training form against the full form, optimiser and float64 loss included."""
+    cases = (("none", "folded", ">= 4.2"), ("M+A*", "token", ">= 3.7"))
+    for norm, form, target in cases:
+        config = parse_run("layernorm", [f"--model.norm={norm}"])
+        fast, full = _stack(config), _stack(config, "full")
+        assert fast.form == form
+        _assert_same_gradient(config)
+        table = interleaved(
+            {"fast": lambda s=fast: s.advance(1), "full": lambda s=full: s.advance(1)}
+        )
+        ratios = [row["full"] / row["fast"] for row in table]
+        milliseconds = {name: 1e3 * min(row[name] for row in table) for name in table[0]}
+        what = f"p = 113, norm {norm}: full step / {form} step"
+        yield judge("folded-vs-full", what, ratios, target, detail=milliseconds)
+
+
+def _assert_same_gradient(config: RunConfig) -> None:
+    """In float64 both forms have the same gradient."""
+    from dataclasses import replace
+
+    config = replace(config, dtype="float64", data=replace(config.data, train_fraction=0.1))
+    fast, full = _stack(config, form=_stack(config).form), _stack(config, "full")
+    torch.testing.assert_close(fast.gradient()[1], full.gradient()[1], rtol=1e-10, atol=1e-12)
+
+
+def measures_share() -> Iterator[Result]:
+    """One reading of every measure against 100 training steps, and each family's part."""
+    config = parse_run("weight_decay")
+    stack = _stack(config)
+    stack.advance(20)
+
+    def read() -> None:
+        snapshot = stack.snapshot()
+        for measure in MEASURES.values():
+            measure(snapshot)
+
+    table = interleaved({"read": read, "steps": lambda: stack.advance(10)})
+    shares = [row["read"] / (10 * row["steps"]) for row in table]
+    detail = {}
+    for name, measure in MEASURES.items():
+        snapshot = stack.snapshot()
+        start = time.process_time()
+        measure(snapshot)
+        detail[f"{name} (ms)"] = 1e3 * (time.process_time() - start)
+    yield judge(
+        "measures-share",
+        "all measures at every 100 steps / training",
+        shares,
+        "<= 0.10",
+        unit="",
+        detail=detail,
+    )
+
+
+def memory() -> Iterator[Result]:
+    """Peak memory of a whole run in its own process."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["train", "readout_scale", "--n_steps=60", f"--runs_dir={folder}", "--json"]
+        subprocess.run([_grok(), *command], check=True, capture_output=True)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    yield judge("memory", "p = 113, one run: peak resident memory", [peak], "<= 1", unit="GiB")
+
+
+def startup() -> Iterator[Result]:
+    """Commands that must answer at once."""
+    for arguments in (["--help"], ["list"], ["list", "runs"]):
+        seconds = []
+        for _ in range(7):
+            start = time.perf_counter()
+            subprocess.run([_grok(), *arguments], check=True, capture_output=True)
+            seconds.append(time.perf_counter() - start)
+        what = "grok " + " ".join(arguments)
+        yield judge("startup", what, seconds, "<= 1", unit="s")
+
+
+def _grok() -> str:
+    return str(Path(sys.executable).parent / "grok")
+
+
+CASES: dict[str, list[Callable[[], Iterator[Result]]]] = {
+    "overhead": [overhead_near_empty, overhead_training],
+    "folded-vs-full": [forms],
+    "measures-share": [measures_share],
+    "memory": [memory],
+    "startup": [startup],
+}
