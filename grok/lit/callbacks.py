@@ -6,6 +6,7 @@ trainer's loggers with the step at which they were taken. Reading changes nothin
 """
 
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from grok.config import Schedule
+from grok.config import RunConfig, Schedule
 from grok.lit.loggers import write_readings
 from grok.lit.module import StackTask
 from grok.measures import (
@@ -185,3 +186,15 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "compress": Compressibility,
 }
 """Callback of each measure family, under the family's name in the config."""
+
+
+def measure_callbacks(config: RunConfig) -> dict[str, MeasureCallback]:
+    """By name, one callback per enabled family that can be read on this run."""
+    families = {f.name: getattr(config.measures, f.name) for f in fields(config.measures)}
+    if config.data.operation == "compose":
+        del families["fourier"]  # the basis is that of Z_p
+    return {
+        name: FAMILY_CALLBACKS[name](family.schedule)
+        for name, family in families.items()
+        if family.enabled
+    }

@@ -47,7 +47,9 @@ def forget(run: Run) -> None:
         part.unlink()
 
 
-def conclude(job: Job, stack: Stack, index: int, keeper: Keeper, speed: float) -> None:
+def conclude(
+    job: Job, stack: Stack, index: int, keeper: Keeper, speed: float, caught: int | None
+) -> None:
     """Write how a run ended."""
     step = stack.run_step(index)
     extra: dict[str, Any] = {"steps_per_second": speed}
@@ -59,7 +61,7 @@ def conclude(job: Job, stack: Stack, index: int, keeper: Keeper, speed: float) -
         status = "completed" if step >= job.config.n_steps else "interrupted"
     if status != "interrupted":
         job.writer.compact()
-    end(job, status, step, signal=keeper.catcher.caught, **extra)
+    end(job, status, step, signal=caught, **extra)
 
 
 def end(job: Job, status: Any, step: int, **extra: Any) -> None:

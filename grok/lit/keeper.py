@@ -9,7 +9,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from grok.checkpoints import save_checkpoint
 from grok.config import RunConfig
 from grok.lit.module import StackTask
-from grok.lit.signals import SignalCatcher
 from grok.metrics.onset import sustained_onset
 from grok.runs import ReadingsWriter, RunLock, write_status
 
@@ -24,7 +23,6 @@ class Keeper(Callback):
         writers: One per run.
         locks: One per run.
         configs: One per run.
-        catcher: Remembers signals.
     """
 
     def __init__(
@@ -32,17 +30,11 @@ class Keeper(Callback):
         writers: Sequence[ReadingsWriter],
         locks: Sequence[RunLock],
         configs: Sequence[RunConfig],
-        catcher: SignalCatcher,
     ) -> None:
         self.writers, self.locks, self.configs = writers, locks, configs
-        self.catcher = catcher
         self.stopped: set[int] = set()
         self._saved_at = time.monotonic()
         self._saved_step = -1
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the signals back from Lightning."""
-        self.catcher.install()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any

@@ -1,33 +1,26 @@
 """Training runs into a run store: the one path from a config to readings."""
 
-import logging
 import time
-import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback
 
 from grok.config import RunConfig, Schedule
-from grok.lit.callbacks import FAMILY_CALLBACKS, MeasureCallback
+from grok.lit.callbacks import MeasureCallback, measure_callbacks
 from grok.lit.job import Job, conclude, end, forget
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
 from grok.lit.module import Blocks, PairDataModule, StackTask
 from grok.lit.progress import ProgressLine
+from grok.lit.replay import lacking, replay
 from grok.lit.signals import Interrupted, SignalCatcher
-from grok.runs import (
-    Run,
-    RunLock,
-    RunStore,
-    default_runs_dir,
-)
+from grok.lit.trainer import fit, pick_device
+from grok.runs import Run, RunLock, RunStore, default_runs_dir
 from grok.tracking import make_tracker
 from grok.training import Stack
 
@@ -42,8 +35,9 @@ def train(
 ) -> Run:
     """Train one run, or go on with it, and return it.
 
-    A run that is finished is returned as it is. One that was interrupted goes on from its last
-    checkpoint, and its readings then equal those of an uninterrupted run.
+    A run that is finished is not trained again, unless readings are asked for that it lacks:
+    then it is replayed for them. One that was interrupted goes on from its last checkpoint, and
+    its readings then equal those of an uninterrupted run.
 
     The process is set to ``config.threads`` CPU threads and flushes denormal numbers, since
     both change the bytes of the result.
@@ -88,16 +82,21 @@ def train_stack(
         runs = [store.create(config) for config in configs]
         if len({run.key for run in runs}) < len(runs):
             raise ValueError("the same run twice in one stack")
-        todo: dict[int, list[Job]] = defaultdict(list)
+        jobs = []
         for run, config in zip(runs, configs, strict=True):
             lock = locks.enter_context(RunLock(run.dir))
             if retrain:
                 forget(run)
-            job = Job(run, config, lock)
+            jobs.append(Job(run, config, lock))
+        todo: dict[int, list[Job]] = defaultdict(list)
+        for job in jobs:
             if not job.is_done:
                 todo[job.start].append(job)
-        for jobs in todo.values():
-            _train_jobs(jobs, progress, callbacks)
+        for together in todo.values():
+            _train_jobs(together, progress, callbacks)
+        for job in jobs:
+            if families := lacking(job.run, job.config):
+                replay(job.run, job.writer, job.config, families, progress)
     return runs
 
 
@@ -114,8 +113,8 @@ def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) 
             )
     with SignalCatcher() as catcher:
         writers = [job.writer for job in jobs]
-        keeper = Keeper(writers, [job.lock for job in jobs], configs, catcher)
-        measures = measure_callbacks(configs[0])
+        keeper = Keeper(writers, [job.lock for job in jobs], configs)
+        measures = list(measure_callbacks(configs[0]).values())
         own = [*measures, *callbacks, keeper]
         if progress:
             own.append(
@@ -128,84 +127,20 @@ def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) 
             for job in jobs:
                 job.tracker = make_tracker(job.run, job.config.tracking)
             logger = StoreLogger(writers, [job.tracker for job in jobs if job.tracker])
-            fit(task, data, own, [logger], device)
+            if stack.step < configs[0].n_steps:
+                fit(task, data, own, [logger], catcher)
         except BaseException as error:
             for job in jobs:
                 end(job, "failed", job.writer.run.status()["step"], error=str(error))
             raise
         speed = (stack.step - jobs[0].start) / max(time.monotonic() - began, 1e-9)
         for index, job in enumerate(jobs):
-            conclude(job, stack, index, keeper, speed)
+            conclude(job, stack, index, keeper, speed, catcher.caught)
         if catcher.caught is not None and any(not job.is_done for job in jobs):
             raise Interrupted(catcher.caught)
-
-
-def measure_callbacks(config: RunConfig) -> list[MeasureCallback]:
-    """One callback per enabled family that can be read on this run."""
-    families = {f.name: getattr(config.measures, f.name) for f in fields(config.measures)}
-    if config.data.operation == "compose":
-        del families["fourier"]  # the basis is that of Z_p
-    return [
-        FAMILY_CALLBACKS[name](family.schedule)
-        for name, family in families.items()
-        if family.enabled
-    ]
 
 
 def _boundaries(config: RunConfig, measures: Iterable[MeasureCallback]) -> list[Any]:
     """What a block may not run across: due readings and checkpoints that are kept."""
     due = [callback.schedule.next_due for callback in measures]
     return [*due, Schedule(every=config.checkpoint.every).next_due]
-
-
-def pick_device(name: str) -> torch.device:
-    """The device a config asks for; ``auto`` is CUDA where there is one.
-
-    Raises:
-        ValueError: If CUDA is asked for and absent.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device=cuda: no CUDA device was found; allowed here: auto, cpu")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
-def fit(
-    task: StackTask,
-    data: PairDataModule,
-    callbacks: list[Callback],
-    loggers: list[Any],
-    device: torch.device,
-) -> None:
-    """One Lightning fit with everything off that we do ourselves."""
-    with _quiet_lightning():
-        trainer = Trainer(
-            accelerator="gpu" if device.type == "cuda" else "cpu",
-            devices=1,
-            max_epochs=1,
-            callbacks=callbacks,
-            logger=loggers,
-            plugins=[LightningEnvironment()],  # under Slurm only one of us may requeue
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        trainer.fit(task, datamodule=data)
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Silence Lightning's hints, which are about things we do on purpose."""
-    log = logging.getLogger("lightning.pytorch")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
-            warnings.filterwarnings("ignore", message=r".*GPU available but not used.*")
-            # Lightning 2.6 asks torch 2.13 about pytrees in a way that is deprecated there.
-            warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.*")
-            yield
-    finally:
-        log.setLevel(level)

@@ -104,6 +104,14 @@ class Run:
         table = merged(read_parts(self.readings_dir))
         return dict(sorted(dict(zip(table["key"], table["value"], strict=True)).items()))
 
+    def steps_read(self) -> dict[str, set[int]]:
+        """For every key the steps at which it was read."""
+        parts = read_parts(self.readings_dir)
+        found: dict[str, set[int]] = {key: set() for key in parts["key"].unique()}
+        for step, key in zip(parts["step"], parts["key"], strict=True):
+            found[key].add(step)
+        return found
+
     def series(
         self, key: str
     ) -> tuple[Int64[np.ndarray, " reading"], Float64[np.ndarray, " reading"]]:

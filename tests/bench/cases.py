@@ -13,20 +13,18 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from grok.config import RunConfig, Schedule, parse_run
 from grok.data.pairs import pair_data
-from grok.lit.callbacks import MeasureCallback
+from grok.lit.callbacks import MeasureCallback, measure_callbacks
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
 from grok.lit.module import Blocks, PairDataModule, StackTask
 from grok.lit.signals import SignalCatcher
-from grok.lit.train import fit, measure_callbacks
+from grok.lit.trainer import fit
 from grok.measures import MEASURES
 from grok.models.forms import Form
 from grok.runs import ReadingsWriter, RunLock, RunStore
 from grok.tracking import make_tracker
 from grok.training import Stack
 from tests.bench.protocol import Result, interleaved, judge
-
-CPU = torch.device("cpu")
 
 
 def _stack(config: RunConfig, form: Form | None = None) -> Stack:
@@ -48,6 +46,7 @@ class _NearEmpty:
 
     def __init__(self) -> None:
         self.step, self.alive = 0, torch.ones(1, dtype=torch.bool)
+        self.device = torch.device("cpu")
         self.w = torch.zeros(64, requires_grad=True)
 
     def advance(self, n_steps: int, should_stop: Callable[[], bool] = lambda: False) -> None:
@@ -73,7 +72,7 @@ def overhead_near_empty() -> Iterator[Result]:
     def lightning(k: int) -> float:
         clock, stack = _Clock(), _NearEmpty()
         data.blocks = Blocks(0, n_steps, longest=k)
-        fit(StackTask(stack), data, [clock], [], CPU)  # type: ignore[arg-type]
+        fit(StackTask(stack), data, [clock], [], SignalCatcher())  # type: ignore[arg-type]
         assert stack.step == n_steps
         return clock.seconds
 
@@ -112,18 +111,20 @@ def _fit_with_free_readings(config: RunConfig, n_steps: int, folder: Path) -> fl
     stack = _stack(config)
     snapshot = stack.snapshot()
     measures: list[Callback] = []
-    for callback in measure_callbacks(config):
+    for callback in measure_callbacks(config).values():
         ready = callback.measure(snapshot)
         measures.append(_Free(ready, callback.schedule))
     run = RunStore(folder).create(config)
     clock, data = _Clock(), PairDataModule([config])
     with RunLock(run.dir) as lock, SignalCatcher() as catcher:
         writer, tracker = ReadingsWriter(run), make_tracker(run, config.tracking)
-        keeper = Keeper([writer], [lock], [config], catcher)
+        keeper = Keeper([writer], [lock], [config])
         schedules = [m.schedule.next_due for m in measures if isinstance(m, MeasureCallback)]
         data.blocks = Blocks(0, n_steps, schedules)
         logger = StoreLogger([writer], [tracker])
-        fit(StackTask(stack, catcher.is_caught), data, [*measures, keeper, clock], [logger], CPU)
+        fit(
+            StackTask(stack, catcher.is_caught), data, [*measures, keeper, clock], [logger], catcher
+        )
         tracker.finish(0)
     return clock.seconds
 

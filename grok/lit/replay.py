@@ -1,0 +1,92 @@
+"""Readings that a finished run lacks, taken by training it once more.
+
+On a CPU a run is deterministic, so a replay passes through the same parameters; whether it did
+is checked against the stored checkpoint. Nothing but readings is written.
+"""
+
+import logging
+from collections.abc import Mapping
+
+import torch
+from lightning.pytorch import Callback
+
+from grok.checkpoints import latest_checkpoint
+from grok.config import RunConfig
+from grok.keys import find_key
+from grok.lit.callbacks import MeasureCallback, measure_callbacks
+from grok.lit.loggers import StoreLogger
+from grok.lit.module import Blocks, PairDataModule, StackTask
+from grok.lit.progress import ProgressLine
+from grok.lit.signals import Interrupted, SignalCatcher
+from grok.lit.trainer import fit, pick_device
+from grok.runs import ReadingsWriter, Run
+from grok.tracking import NoTracker
+from grok.training import Stack
+
+_log = logging.getLogger("grok")
+
+
+def lacking(run: Run, config: RunConfig) -> dict[str, MeasureCallback]:
+    """Families of which a reading is due by the run's last step and not stored."""
+    last, stored = run.status()["step"], run.steps_read()
+    found = {}
+    for family, callback in measure_callbacks(config).items():
+        steps = [s for key, s in stored.items() if (row := find_key(key)) and row.family == family]
+        if not set(_due_steps(callback, last)) <= set().union(*steps):
+            found[family] = callback
+    return found
+
+
+def _due_steps(callback: MeasureCallback, last: int) -> list[int]:
+    """Steps up to ``last`` at which a callback reads."""
+    steps: list[int] = []
+    step: int | None = 0 if callback.schedule.is_due(0) else callback.schedule.next_due(0)
+    while step is not None and step <= last:
+        steps.append(step)
+        step = callback.schedule.next_due(step)
+    return steps
+
+
+def replay(
+    run: Run,
+    writer: ReadingsWriter,
+    config: RunConfig,
+    families: Mapping[str, MeasureCallback],
+    progress: bool = True,
+) -> None:
+    """Train a finished run again up to its last step and add readings of these families.
+
+    Raises:
+        Interrupted: After a signal; what was read is kept, and the next call starts over.
+    """
+    n_steps = run.status()["step"]
+    data, device = PairDataModule([config]), pick_device(config.device)
+    stack = Stack([config], data.pairs, device)
+    data.blocks = Blocks(0, n_steps, [c.schedule.next_due for c in families.values()])
+    callbacks: list[Callback] = list(families.values())
+    if progress:
+        name = f"{run.key}: replay for {', '.join(families)}"
+        callbacks.append(ProgressLine([writer], n_steps, name))
+    with SignalCatcher() as catcher:
+        task = StackTask(stack, catcher.is_caught)
+        fit(task, data, callbacks, [StoreLogger([writer], [NoTracker()])], catcher)
+        writer.flush()
+        if catcher.caught is not None and stack.step < n_steps:
+            raise Interrupted(catcher.caught)
+    writer.compact()
+    _check_same(run, stack)
+
+
+def _check_same(run: Run, stack: Stack) -> None:
+    """Say so when the replay ended at other parameters than the run."""
+    stored = latest_checkpoint(run)
+    replayed, _ = stack.state(0)
+    if stored is not None and any(
+        not torch.allclose(x, replayed[name], rtol=0, atol=0, equal_nan=True)
+        for name, x in stored.parameters.items()
+    ):
+        _log.warning(
+            "%s: the replay ended at other parameters than the run (another machine, torch or "
+            "number of threads?), so its readings belong to a slightly different run",
+            run.key,
+        )

@@ -1,0 +1,85 @@
+"""The Trainer: everything off that we do ourselves, and quiet."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import Logger
+
+from grok.lit.module import PairDataModule, StackTask
+from grok.lit.signals import SignalCatcher
+
+
+def pick_device(name: str) -> torch.device:
+    """The device a config asks for; ``auto`` is CUDA where there is one.
+
+    Raises:
+        ValueError: If CUDA is asked for and absent.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device=cuda: no CUDA device was found; allowed here: auto, cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+class _TakeSignals(Callback):
+    """Takes the signals back from Lightning, which would end the process with exit code 0."""
+
+    def __init__(self, catcher: SignalCatcher) -> None:
+        self.catcher = catcher
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.catcher.install()
+
+
+def fit(
+    task: StackTask,
+    data: PairDataModule,
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger],
+    catcher: SignalCatcher,
+) -> None:
+    """One Lightning fit over the blocks of ``data``.
+
+    Args:
+        task: The stack.
+        data: Its blocks.
+        callbacks: Measures and whatever else.
+        loggers: Where readings go.
+        catcher: Remembers signals while the fit runs.
+    """
+    with _quiet_lightning():
+        trainer = Trainer(
+            accelerator="gpu" if task.stack.device.type == "cuda" else "cpu",
+            devices=1,
+            max_epochs=1,
+            callbacks=[*callbacks, _TakeSignals(catcher)],
+            logger=list(loggers),
+            plugins=[LightningEnvironment()],  # under Slurm only one of us may requeue
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(task, datamodule=data)
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's hints, which are about things we do on purpose."""
+    log = logging.getLogger("lightning.pytorch")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message=r".*GPU available but not used.*")
+            # Lightning 2.6 asks torch 2.13 about pytrees in a way that is deprecated there.
+            warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.*")
+            yield
+    finally:
+        log.setLevel(level)
