@@ -36,8 +36,7 @@ interrupted goes on; a finished one is shown again.
   --retrain          forget what is stored of this run and start anew
   --debug            show the traceback of an error
 
-Fields of the run, each with its default:
-"""
+Fields of the run, with the values of {whose}:"""
 
 
 class _UsageError(Exception):
@@ -96,20 +95,22 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _train(arguments: list[str]) -> int:
-    from grok.config import parse_run, run_parser
+    from grok.config import RunConfig, field_help, parse_run
 
-    if not arguments or {"-h", "--help"} & set(arguments):
-        print(TRAIN_USAGE)
-        text = run_parser().format_help()
-        print(text[text.index("fields of the run") :].partition("\n")[2])
-        return 0 if arguments else 2
     parser = _Parser(prog="grok train", add_help=False, allow_abbrev=False)
-    parser.add_argument("experiment")
+    parser.add_argument("experiment", nargs="?")
+    parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--retrain", action="store_true")
     parser.add_argument("--runs_dir", "--runs-dir", type=Path)
     options, flags = parser.parse_known_args(arguments)
-    config = parse_run(options.experiment, flags)
+    if options.experiment is None and not options.help:
+        raise _UsageError("which experiment? `grok list` shows them, `grok train --help` the rest")
+    config = parse_run(options.experiment, flags) if options.experiment else RunConfig()
+    if options.help:
+        print(TRAIN_USAGE.format(whose=options.experiment or "the default run"))
+        print(field_help(config))
+        return 0
 
     from grok.lit.train import Interrupted, train
     from grok.runs import RunStore, default_runs_dir
@@ -140,19 +141,21 @@ def _report(run: Any, as_json: bool) -> None:
 def _list(arguments: list[str]) -> int:
     parser = _Parser(prog="grok list", description="What there is, or what is stored.")
     kinds = ("experiments", "sweeps", "measures", "runs")
-    parser.add_argument("what", nargs="?", choices=kinds, help="default: all but runs")
+    parser.add_argument("what", nargs="?", choices=kinds, help="default: experiments and sweeps")
     parser.add_argument("--runs_dir", "--runs-dir", type=Path, help="run store")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
 
     from grok.report.terminal import inventory, print_inventory
 
-    whats = [options.what] if options.what else list(kinds[:3])
+    whats = [options.what] if options.what else ["experiments", "sweeps"]
     found = {what: inventory(what, options.runs_dir) for what in whats}
     if options.json:
         print(json.dumps(found[options.what] if options.what else found))
     else:
         print_inventory(found)
+        if not options.what:
+            print("`grok list measures` shows every log key, `grok list runs` what is stored.")
     return 0
 
 

@@ -3,6 +3,7 @@
 from grok.config.experiments import Experiment as Experiment
 from grok.config.experiments import experiments as experiments
 from grok.config.experiments import find_experiment as find_experiment
+from grok.config.help import field_help as field_help
 from grok.config.key import flatten as flatten
 from grok.config.key import from_dict as from_dict
 from grok.config.key import run_key as run_key

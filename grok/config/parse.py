@@ -18,6 +18,8 @@ from grok.config.key import flatten, to_dict
 from grok.config.schema import RunConfig
 from grok.models.config import norm_fields
 
+_SEEDS = ("data.split_seed", "model.init_seed", "data.order_seed")
+
 
 class ConfigError(ValueError):
     """A config that cannot be run. The message is one line for the user."""
@@ -56,11 +58,10 @@ def load_run(path: Path, flags: Sequence[str] = (), group: str = "") -> RunConfi
     """
     values = _read_yaml(path)
     values.setdefault("tracking", {}).setdefault("group", group)
-    seeds = [f"--{key}={values.pop('seed')}" for key in ("seed",) if "seed" in values]
     parser = run_parser()
     try:
         config = parser.parse_object(values)
-        config = parser.parse_args(_expand([*seeds, *flags]), config)
+        config = parser.parse_args(_expand(flags), config)
         return _instantiate(parser, config)
     except ConfigError:
         raise
@@ -75,17 +76,38 @@ def _instantiate(parser: ArgumentParser, config: Namespace) -> RunConfig:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    """The file as a dictionary, with a name under ``model.norm`` replaced by its flags."""
+    """The file as a dictionary of sections, published names and ``seed`` replaced by fields."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: {_one_line(error)}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is not a mapping of fields to values")
-    model = values.get("model")
+    _replace_norm(values.get("model"))
+    _check_sections(values, to_dict(RunConfig()), "")
+    seed = values.pop("seed", None)
+    if seed is not None:
+        for section, name in (key.split(".") for key in _SEEDS):
+            values.setdefault(section, {}).setdefault(name, int(_seed(str(seed))))
+    return values
+
+
+def _replace_norm(model: Any) -> None:
+    """Put the flags of a published name in its place."""
     if isinstance(model, dict) and "norm" in model and not isinstance(model["norm"], dict):
         model["norm"] = _norm(model["norm"])
-    return values
+
+
+def _check_sections(values: dict[str, Any], known: dict[str, Any], path: str) -> None:
+    """Refuse a section that is no mapping, which jsonargparse drops; an empty one is fine."""
+    for name, inner in known.items():
+        if not isinstance(inner, dict) or name not in values:
+            continue
+        if values[name] is None:
+            values[name] = {}
+        if not isinstance(values[name], dict):
+            raise ConfigError(_no_section(path + name, values[name]))
+        _check_sections(values[name], inner, f"{path}{name}.")
 
 
 def _norm(name: Any) -> dict[str, Any]:
@@ -98,17 +120,34 @@ def _norm(name: Any) -> dict[str, Any]:
 def _expand(flags: Sequence[str]) -> list[str]:
     """Flags as ``--key=value``, seeds first, published names of norms as their flags."""
     pairs = _pairs(flags)
-    seeds = [value for key, value in pairs if key == "seed"]
-    keys = ("data.split_seed", "model.init_seed", "data.order_seed")
-    expanded = [f"--{key}={value}" for value in seeds for key in keys]
+    seeds = [_seed(value) for key, value in pairs if key == "seed"]
+    expanded = [f"--{key}={value}" for value in seeds for key in _SEEDS]
     for key, value in pairs:
         if key == "model.norm" and not value.lstrip().startswith("{"):
             value = json.dumps(_norm(value))
+        if key == "model":
+            value = _nested_model(value)
         if value == "None":
             raise ConfigError(f"--{key}=None: write null, or leave the flag out")
         if key != "seed" and not key.startswith("_wandb"):  # W&B re-queues runs with such a flag
             expanded.append(f"--{key}={value}")
     return expanded
+
+
+def _seed(text: str) -> str:
+    if not re.fullmatch(r"[0-9]+", text):
+        raise ConfigError(f"seed={text}: expected a whole number, 0 or more")
+    return text
+
+
+def _nested_model(value: str) -> str:
+    """The model as nested sweep parameters give it, a published norm replaced by its flags."""
+    try:
+        model = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value  # the parser says what is wrong
+    _replace_norm(model)
+    return json.dumps(model) if isinstance(model, dict) else value
 
 
 def _pairs(flags: Sequence[str]) -> list[tuple[str, str]]:
@@ -133,16 +172,28 @@ def _one_line(error: BaseException) -> str:
     if match := re.search(r'arser key "([^"]+)": .*?Expected an? (.+?)\. Got value: (.*)$', text):
         key, kind, value = match.groups()
         return f"{key}={value}: expected {_readable(kind)}"
-    if match := re.search(r"(?:unrecognized arguments: --|Key ')([\w.]+)", text):
-        key = match.group(1)
-        known = list(flatten(to_dict(RunConfig())))
-        near = difflib.get_close_matches(key, known, n=3)
-        return (
-            f"no field {key!r}; did you mean {' or '.join(near)}?"
-            if near
-            else (f"no field {key!r}; see grok train --help")
-        )
+    if match := re.search(r'arser key "([^"]+)": Unable to load config [\'"](.*?)[\'"]', text):
+        return _no_section(match.group(1), match.group(2))
+    if match := re.search(r"Group '(.+?)' does not accept option '(.+?)'", text):
+        return _no_field(f"{match.group(1)}.{match.group(2)}")
+    if match := re.search(r"(?:unrecognized arguments: --|Key '|Option ')([^\s'=]+)", text):
+        return _no_field(match.group(1))
     return text
+
+
+def _no_field(key: str) -> str:
+    known = list(flatten(to_dict(RunConfig())))
+    near = [name for name in known if name.endswith(f".{key}")]
+    near = near or difflib.get_close_matches(key, known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "see grok train --help"
+    return f"no field {key!r}; {hint}"
+
+
+def _no_section(key: str, value: Any) -> str:
+    fields: Any = to_dict(RunConfig())
+    for name in key.split("."):
+        fields = fields[name]
+    return f"{key}={value}: expected some of the fields {', '.join(fields)}"
 
 
 def _readable(kind: str) -> str:

@@ -59,7 +59,10 @@ def _onset(name: str, step: int) -> str:
 
 
 def _console() -> Console:
-    return Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = 200  # for files and pipes: rows that grep finds whole
+    return console
 
 
 def inventory(what: str, runs_dir: Path | None = None) -> list[dict[str, Any]]:
@@ -105,5 +108,6 @@ def print_inventory(found: Mapping[str, list[dict[str, Any]]]) -> None:
         console.print(table)
         console.print()
     if "measures" in found:
+        console.print("families, switched and scheduled in a config as measures.<family>:")
         for family, meaning in FAMILY_MEANINGS.items():
-            console.print(f"measures.{family}: {meaning}")
+            console.print(f"  {family}: {meaning}")
