@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -131,11 +132,18 @@ def _report(run: Any, as_json: bool) -> None:
 
     found = summary(run)
     if as_json:
-        print(json.dumps(found, allow_nan=True))
+        print(json.dumps(_finite(found), allow_nan=False))
     else:
         from grok.report.terminal import print_summary
 
         print_summary(found)
+
+
+def _finite(value: Any) -> Any:
+    """The value with null for every number that JSON has no way to write."""
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _list(arguments: list[str]) -> int:
@@ -144,9 +152,14 @@ def _list(arguments: list[str]) -> int:
     parser.add_argument("what", nargs="?", choices=kinds, help="default: experiments and sweeps")
     parser.add_argument("--runs_dir", "--runs-dir", type=Path, help="run store")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--markdown", action="store_true", help="the page docs/keys.md")
     options = parser.parse_args(arguments)
 
-    from grok.report.terminal import inventory, print_inventory
+    from grok.report.terminal import inventory, keys_page, print_inventory
+
+    if options.markdown:
+        print(keys_page(), end="")
+        return 0
 
     whats = [options.what] if options.what else ["experiments", "sweeps"]
     found = {what: inventory(what, options.runs_dir) for what in whats}

@@ -31,7 +31,11 @@ FAMILY_MEANINGS = {
 
 KEYS: tuple[Key, ...] = (
     Key(
-        "loss/<split>", "task", "mean loss of the split, as trained, in float64", "", "<split>/loss"
+        "loss/<split>",
+        "task",
+        "mean loss of the split, the one trained on (cross-entropy or MSE), in float64, without penalties",
+        "",
+        "<split>/loss",
     ),
     Key(
         "acc/<split>",
@@ -43,16 +47,16 @@ KEYS: tuple[Key, ...] = (
     Key(
         "norm/theta/all",
         "norm",
-        "L2 norm of all parameters that exist",
+        "‖θ‖₂ of all parameters that exist",
         "Merrill et al. 2021, 3",
         "grads/weight_norm",
     ),
-    Key("norm/theta/<parameter>", "norm", "L2 norm of one tensor", "Merrill et al. 2021, 3"),
-    Key("norm/squared", "norm", "sum of squares of all parameters", "Nanda et al. 2023, 5.1"),
+    Key("norm/theta/<parameter>", "norm", "‖θ‖₂ of one tensor", "Merrill et al. 2021, 3"),
+    Key("norm/squared", "norm", "Σ θ² of all parameters", "Nanda et al. 2023, 5.1"),
     Key(
         "norm/grad/all",
         "norm",
-        "L2 norm of the gradient of the whole training loss",
+        "‖∇L‖₂ of the whole training loss (and l1 penalty) at these parameters",
         "Singh et al. 2026, 3",
         "grads/grad_norm",
     ),
@@ -60,7 +64,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "norm/delta/all",
         "norm",
-        "L2 norm of the last update, weight decay included",
+        "‖θ_t − θ_{t−1}‖₂, weight decay included",
         "Singh et al. 2026, 3",
         "grads/update_norm",
     ),
@@ -68,13 +72,13 @@ KEYS: tuple[Key, ...] = (
     Key(
         "attn/entropy/<layer>",
         "attention",
-        "entropy of the pattern averaged over heads first, then over pairs and query rows, nats",
+        "−Σ_key A ln A of the pattern A averaged over heads, mean over pairs and query rows, nats",
         "Singh et al. 2026, fig. 3c",
     ),
     Key(
         "attn/entropy/<layer>/<head>",
         "attention",
-        "entropy of one head, averaged over pairs and query rows, nats",
+        "−Σ_key A ln A of one head, mean over pairs and query rows, nats",
         "Merrill et al. 2021, 4",
     ),
     Key(
@@ -92,7 +96,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "sat/attn_tv/<layer>",
         "attention",
-        "total variation from the pattern to its saturated one, all rows and heads; 0 = saturated",
+        "½ Σ_key |A − A*|, A* uniform over the largest scores; mean over pairs, rows and heads; 0 = saturated",
         "Merrill et al. 2021, 4",
     ),
     Key("sat/attn_tv/<layer>/<head>", "attention", "the same for one head", ""),
@@ -101,7 +105,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "fourier/c",
         "fourier",
-        "C_Fourier: variance of amplitude between frequencies over that within",
+        "C_Fourier: variance over frequencies of the mean amplitude / variance of amplitudes within them",
         "Singh et al. 2026, fig. 2c",
         "fourier/col_energy",
     ),
@@ -114,7 +118,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "fourier/top_share/<k>",
         "fourier",
-        "share of the non-constant power in the k strongest frequencies",
+        "share of the power of frequencies above 0 in the k strongest",
         "",
     ),
     Key(
@@ -127,39 +131,39 @@ KEYS: tuple[Key, ...] = (
     Key(
         "compress/effective_rank/<split>",
         "compress",
-        "exp of the entropy of the Gram spectrum of the pre-logits, 1 to d_model",
+        "exp(−Σ q ln q), q = λ/Σλ, λ the eigenvalues of HᵀH of the pre-logits H; 1 to d_model",
         "Singh et al. 2026, fig. 6a",
         "alpha_req/effective_rank_<split>",
     ),
-    Key("compress/stable_rank/<split>", "compress", "squared Frobenius over spectral norm", ""),
+    Key("compress/stable_rank/<split>", "compress", "Σλ / λ_max = (‖H‖_F / ‖H‖₂)²", ""),
     Key(
         "compress/published_stable_rank/<split>",
         "compress",
-        "first powers, on the Gram matrix: what the released code computes",
+        "√Σλ² / λ_max: first powers of HᵀH, what the released code computes",
         "Singh et al. 2026",
         "alpha_req/stable_rank_<split>",
     ),
     Key(
         "compress/rank/<split>",
         "compress",
-        "singular values above the published relative tolerance, in float64",
+        "number of λ above d_model · 2⁻²³ · λ_max (the published float32 tolerance), in float64",
         "Singh et al. 2026, fig. 6",
         "alpha_req/rank_<split>",
     ),
     Key(
         "compress/alpha/<split>",
         "compress",
-        "exponent of a power law fitted to the tail of the Gram spectrum",
+        "exponent of p(λ) ∝ λ^−α for λ ≥ λ_min, maximum likelihood, λ_min by Kolmogorov-Smirnov distance",
         "Singh et al. 2026, fig. 6b",
         "alpha_req/alpha_<split>",
     ),
-    Key("compress/alpha_x_min/<split>", "compress", "where that tail begins", ""),
-    Key("compress/alpha_n_tail/<split>", "compress", "eigenvalues in that tail", ""),
-    Key("compress/alpha_ks/<split>", "compress", "Kolmogorov-Smirnov distance of the fit", ""),
+    Key("compress/alpha_x_min/<split>", "compress", "λ_min of that fit", ""),
+    Key("compress/alpha_n_tail/<split>", "compress", "eigenvalues that it uses", ""),
+    Key("compress/alpha_ks/<split>", "compress", "its Kolmogorov-Smirnov distance", ""),
     Key(
         "compress/rank_slope/<split>",
         "compress",
-        "log-log slope of the sorted spectrum, an alternative exponent",
+        "s of λ_i ∝ i^−s, least squares on the log-log spectrum; s = 1/(α − 1) for a pure power law",
         "Agrawal et al. 2022",
     ),
     Key("onset/<what>", "summary", "first reading at which it was reached; null = never", ""),

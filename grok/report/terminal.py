@@ -38,7 +38,8 @@ def print_summary(found: Mapping[str, Any]) -> None:
     """
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("run", found["run"])
-    table.add_row("status", f"{found['status']} at step {found['step']:,} of {found['n_steps']:,}")
+    until = f" of {found['n_steps']:,}" if found["step"] <= found["n_steps"] else ""
+    table.add_row("status", f"{found['status']} at step {found['step']:,}{until}")
     for name, meaning in _SHOWN_ONSETS.items():
         step = found["onset"].get(name)
         table.add_row(meaning, "not reached" if step is None else _onset(name, step))
@@ -102,7 +103,8 @@ def print_inventory(found: Mapping[str, list[dict[str, Any]]]) -> None:
             continue
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
         for name in rows[0]:
-            table.add_column(name, overflow="fold")
+            is_name = name in ("name", "key", "run")  # copied into commands, so never cut
+            table.add_column(name, overflow="fold", no_wrap=is_name)
         for row in rows:
             table.add_row(*("" if v is None else str(v) for v in row.values()))
         console.print(table)
@@ -111,3 +113,22 @@ def print_inventory(found: Mapping[str, list[dict[str, Any]]]) -> None:
         console.print("families, switched and scheduled in a config as measures.<family>:")
         for family, meaning in FAMILY_MEANINGS.items():
             console.print(f"  {family}: {meaning}")
+
+
+def keys_page() -> str:
+    """The page of all log keys, ``docs/keys.md``."""
+    lines = [
+        "# Log keys",
+        "",
+        "Made by `grok list measures --markdown`. `<split>` is `train` or `test`; `<layer>` and",
+        "`<head>` count from 0. All readings go to the run store; the alias is the name in the",
+        "authors' logs. What belongs to a whole run (`summary`) is in `status.json`.",
+        "",
+        "| key | family | meaning | source | alias |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for key in KEYS:
+        cells = (f"`{key.pattern}`", key.family, key.meaning, key.source, key.alias)
+        cells = (*cells[:4], f"`{key.alias}`" if key.alias else "")
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from grok.measures import Snapshot
@@ -30,7 +30,7 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
     def activations() -> Activations:
         return _probe(stack)
 
-    def by_split(x: Float[Tensor, "run pair *rest"]) -> dict[str, Tensor]:
+    def by_split(x: Shaped[Tensor, "run pair *rest"]) -> dict[str, Tensor]:
         rows = {"train": stack.train, "test": stack.test}
         return {split: _pick(x, r) for split, r in rows.items()}
 
@@ -59,7 +59,7 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
     )
 
 
-def _pick(x: Float[Tensor, "run pair *rest"], rows: Tensor) -> Tensor:
+def _pick(x: Shaped[Tensor, "run pair *rest"], rows: Tensor) -> Tensor:
     """Some pairs of each run."""
     if x.shape[0] == 1:
         return x[:, rows[0]]

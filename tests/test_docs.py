@@ -1,0 +1,64 @@
+"""The code and the commands that the pages show are run, so that they cannot rot."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from grok.cli import main
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("configs/*/README.md")])
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for block in re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL):
+            found.append((f"{page.relative_to(ROOT)}", block))
+    return found
+
+
+PYTHON = blocks("python")
+COMMANDS = [
+    (page, line.partition("#")[0].strip())
+    for page, block in blocks("console")
+    for line in block.splitlines()
+    if line.startswith("grok ")
+]
+
+
+def test_the_pages_show_code_and_commands() -> None:
+    assert len(PYTHON) >= 6
+    assert len(COMMANDS) >= 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "block"), PYTHON, ids=range(len(PYTHON)))
+# Lightning's hints to a user's own small loop are not errors of the page.
+@pytest.mark.filterwarnings("ignore:.*does not have many workers.*")
+@pytest.mark.filterwarnings("ignore:.*treespec, LeafSpec.*")
+@pytest.mark.filterwarnings("ignore:.*smaller than the logging interval.*")
+def test_python_on_the_pages_runs(
+    page: str, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, page, "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[c for _, c in COMMANDS])
+def test_commands_on_the_pages_run(
+    page: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROK_RUNS", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    small = ["--n_steps=2", "--tracking.mode=disabled"]
+    arguments = shlex.split(command)[1:]
+    if arguments[0] == "train":
+        arguments += small
+    if arguments[0] == "export":
+        assert main(["train", "readout_scale", *small]) == 0
+    assert main(arguments) == 0, f"{page}: {command}"
