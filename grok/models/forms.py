@@ -8,7 +8,8 @@ MLP and one unembedding per pair are enough; a causal mask changes nothing in th
 *Token form*: tables of scores and values by (token, position), gathered per pair, then the
 rest of the block for one row. Every placement allows it. *Folded form*: where nothing
 nonlinear stands between two linear maps they multiply first, W_in W_O, W_U W_O and
-W_U W_out; it returns logits only, and pays on large batches.
+W_U W_out; it returns logits only, and pays on large batches. *Last form*, for deeper networks and
+dropout: the full form with the last block restricted to its last row.
 """
 
 from typing import Literal, NamedTuple
@@ -22,7 +23,7 @@ from torch import Tensor
 from grok.models.layers import activation, attention_scale, linear, split_heads
 from grok.models.transformer import Activations, Dropout, Parameters, Transformer
 
-Form = Literal["full", "token", "folded"]
+Form = Literal["full", "last", "token", "folded"]
 
 FOLD_FROM = 1000
 """Batch from which the folded products cost less than they save (measured at d_model 128)."""
@@ -54,7 +55,7 @@ def training_form(model: Transformer, n_batch: int) -> Form:
     """The cheapest form for a batch of this size."""
     if can_fold(model) and n_batch >= FOLD_FROM:
         return "folded"
-    return "token" if has_tables(model) else "full"
+    return "token" if has_tables(model) else "last"
 
 
 def logits(
@@ -72,7 +73,8 @@ def logits(
         return token_forward(model, params, a, b).logits[:, :, 0]
     equals = torch.full_like(a, model.n)
     tokens = torch.stack([a, b, equals], dim=-1)
-    return model.forward(params, tokens, read="last", drop=drop).logits[:, :, -1]
+    read = "last" if form == "last" else "all"
+    return model.forward(params, tokens, read=read, drop=drop).logits[:, :, -1]
 
 
 def tables(model: Transformer, params: Parameters, rows: Literal["=", "all"] = "=") -> Tables:

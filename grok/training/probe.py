@@ -6,7 +6,7 @@ that is due at a step; it is the token form where there is one.
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Shaped
@@ -15,7 +15,6 @@ from torch import Tensor
 from grok.measures import Snapshot
 from grok.metrics.loss import cross_entropy, mse
 from grok.models.forms import attention_rows, has_tables, token_forward
-from grok.models.transformer import Activations
 
 if TYPE_CHECKING:
     from grok.training.stack import Stack
@@ -27,7 +26,7 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
     """Snapshot of a stack as it is now; take another after the next update."""
 
     @cache
-    def activations() -> Activations:
+    def output() -> _Output:
         return _probe(stack)
 
     def by_split(x: Shaped[Tensor, "run pair *rest"]) -> dict[str, Tensor]:
@@ -35,7 +34,7 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         return {split: _pick(x, r) for split, r in rows.items()}
 
     def predictions() -> dict[str, tuple[Tensor, Tensor]]:
-        h = by_split(stack.readout(activations().logits[:, :, -1], rows=None))
+        h = by_split(stack.readout(output().logits, rows=None))
         labels = by_split(stack.c)
         return {split: (h[split], labels[split]) for split in h}
 
@@ -51,8 +50,8 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         gradient=gradient,
         delta=None if previous is None else lambda: stack.named(stack.theta - previous),
         embedding=(lambda: stack.params["W_E"][:, :-1].detach()) if is_cyclic else None,
-        scores=lambda: _scores(stack, activations),
-        pre_logits=lambda: by_split(activations().pre_logits[:, :, -1]),
+        scores=lambda: _scores(stack, output),
+        pre_logits=lambda: by_split(output().pre_logits),
         predictions=predictions,
         loss=lambda h, labels: _loss(stack, h, labels),
         active=stack.alive.clone(),
@@ -66,20 +65,50 @@ def _pick(x: Shaped[Tensor, "run pair *rest"], rows: Tensor) -> Tensor:
     return torch.stack([x[run, rows[run]] for run in range(x.shape[0])])
 
 
-def _probe(stack: "Stack") -> Activations:
-    """Activations on all pairs."""
+class _Output(NamedTuple):
+    """What the probe keeps of a forward pass over all pairs."""
+
+    pre_logits: Float[Tensor, "run pair d_model"]
+    logits: Float[Tensor, "run pair cls"]
+    scores: list[Float[Tensor, "run pair head query key"]]
+    """By layer, all query rows; empty where tables give them for less."""
+
+
+CHUNK = 8192
+"""Pairs in one forward pass of the probe, so that the activations of a large group fit."""
+
+
+def _probe(stack: "Stack") -> _Output:
+    """The forward pass over all pairs, in chunks."""
+    chunks = [
+        _forward(stack, a, b)
+        for a, b in zip(stack.a.split(CHUNK, dim=1), stack.b.split(CHUNK, dim=1), strict=True)
+    ]
+    scores = [torch.cat(layer, dim=1) for layer in zip(*(c.scores for c in chunks), strict=True)]
+    return _Output(
+        torch.cat([c.pre_logits for c in chunks], dim=1),
+        torch.cat([c.logits for c in chunks], dim=1),
+        scores,
+    )
+
+
+def _forward(stack: "Stack", a: Tensor, b: Tensor) -> _Output:
+    """One chunk."""
     if has_tables(stack.model):
-        return token_forward(stack.model, stack.params, stack.a, stack.b)
-    equals = torch.full_like(stack.a, stack.model.n)
-    tokens = torch.stack([stack.a, stack.b, equals], dim=-1)
-    return stack.model.forward(stack.params, tokens)
+        full = token_forward(stack.model, stack.params, a, b)
+        scores = []
+    else:
+        tokens = torch.stack([a, b, torch.full_like(a, stack.model.n)], dim=-1)
+        full = stack.model.forward(stack.params, tokens)
+        scores = [block.scores for block in full.blocks]
+    return _Output(full.pre_logits[:, :, -1], full.logits[:, :, -1], scores)
 
 
-def _scores(stack: "Stack", activations: Callable[[], Activations]) -> list[Tensor]:
+def _scores(stack: "Stack", output: Callable[[], _Output]) -> list[Tensor]:
     """Scores of all query rows by layer."""
     if has_tables(stack.model):
         return [attention_rows(stack.model, stack.params, stack.a, stack.b)]
-    return [block.scores for block in activations().blocks]
+    return output().scores
 
 
 def _loss(stack: "Stack", h: Tensor, labels: Tensor) -> Float[Tensor, " run"]:
