@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torchmetrics.functional.classification import multiclass_accuracy
 
 from grok.metrics.loss import accuracy, cross_entropy, mse
 
@@ -72,6 +73,12 @@ def test_mse_equals_the_mean_squared_distance_to_one_hot() -> None:
 def test_mse_of_zero_logits_is_one_over_the_number_of_classes() -> None:
     loss = mse(torch.zeros(5, 8), torch.zeros(5, dtype=torch.int64))
     torch.testing.assert_close(loss, torch.tensor(1 / 8, dtype=torch.float64))
+
+
+def test_accuracy_is_that_of_torchmetrics() -> None:
+    logits, labels = batch(200, 7)
+    theirs = multiclass_accuracy(logits, labels, num_classes=7, average="micro")
+    torch.testing.assert_close(accuracy(logits, labels), theirs.double(), rtol=1e-6, atol=0)
 
 
 def test_accuracy_is_the_share_of_right_answers() -> None:
