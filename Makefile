@@ -34,7 +34,7 @@ train: .venv/ready ## one run: make train EXP=readout_scale ARGS='--seed=3'
 	@$(BIN)/grok train $(EXP) $(ARGS)
 
 test: .venv/ready ## all tests, the slow ones included
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
 
 check: .venv/ready ## format, lint, types, import contract
 	$(BIN)/ruff format --check .

@@ -217,7 +217,8 @@ def compressibility(snapshot: Snapshot) -> Readings:
     """
     readings = {}
     for split, H in snapshot.pre_logits.items():
-        eigenvalues = gram_eigenvalues(H)
+        # Fewer pairs than dimensions leave eigenvalues that are rounding errors of 0.
+        eigenvalues = gram_eigenvalues(H)[:, : H.shape[1]]
         fit = power_law_fit(eigenvalues)
         values = {
             "effective_rank": effective_rank(eigenvalues),

@@ -82,6 +82,20 @@ class StackOptimizer:
             delta.sub_((lr.to(self.dtype) * decay) * theta)
         return delta
 
+    def delta_alive(
+        self,
+        theta: Float[Tensor, "run weight"],
+        grad: Float[Tensor, "run weight"],
+        t: int,
+        alive: Bool[Tensor, "run 1"],
+    ) -> Float[Tensor, "run weight"]:
+        """As :meth:`delta`, but the moments of runs that are not alive stay as they are."""
+        before = {name: moment.clone() for name, moment in self.state.items()}
+        delta = self.delta(theta, grad, t)
+        for name, moment in self.state.items():
+            moment.copy_(torch.where(alive, moment, before[name]))
+        return delta
+
     def _adam(self, grad: Tensor, lr: Tensor, t: int) -> Tensor:
         """Adam's step from the two bias-corrected moments."""
         beta1, beta2 = self.beta1, self.beta2

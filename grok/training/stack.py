@@ -18,8 +18,9 @@ from grok.metrics.loss import cross_entropy, mse
 from grok.models.forms import Form, training_form
 from grok.models.forms import logits as form_logits
 from grok.models.init import initial_parameters
-from grok.models.transformer import Transformer
+from grok.models.transformer import Dropout, Transformer
 from grok.training.compat import check_stackable
+from grok.training.dropout import dropout
 from grok.training.flat import FlatLayout
 from grok.training.optim import StackOptimizer
 from grok.training.probe import probe_snapshot
@@ -114,7 +115,7 @@ class Stack:
         if not self.config.model.subtract_initial:
             return None
         with torch.no_grad():
-            form: Form = "full" if self.form == "full" else "token"
+            form: Form = "token" if self.form == "folded" else self.form
             return form_logits(self.model, self.params, self.a, self.b, form).clone()
 
     def readout(self, f: Tensor, rows: Tensor | None) -> Float[Tensor, "run batch cls"]:
@@ -151,19 +152,12 @@ class Stack:
         ]
         return torch.stack(rows).to(self.device)
 
-    def _dropout(self, step: int | None) -> Callable[[Tensor], Tensor] | None:
-        """Dropout masks of one update, drawn from each run's order seed and the step alone."""
+    def _dropout(self, step: int | None) -> Dropout | None:
+        """Dropout of one update; None in evaluation and where there is none."""
         rate = self.config.model.dropout
         if step is None or rate == 0:
             return None
-        seeds = [(c.data.order_seed << 32) + step for c in self.configs]
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-
-        def drop(x: Tensor) -> Tensor:
-            kept = [torch.rand(x.shape[1:], generator=g) >= rate for g in generators]
-            return x * torch.stack(kept).to(x) / (1 - rate)
-
-        return drop
+        return dropout(rate, [c.data.order_seed for c in self.configs], step)
 
     def gradient(self, step: int | None = None) -> tuple[Tensor, Float[Tensor, "run weight"]]:
         """Losses ``[run]`` and their gradients ``[run, trained weight]``, l1 penalty included."""
@@ -183,11 +177,12 @@ class Stack:
         if not all_finite:
             self._freeze(self.alive & ~finite)
         theta = self.theta[:, : self.n_trained]
-        delta = self.optimizer.delta(theta, grad, self.step)
         if all_finite and bool(self.alive.all()):
-            theta.add_(delta)
+            theta.add_(self.optimizer.delta(theta, grad, self.step))
         else:
-            theta.copy_(torch.where(self.alive.unsqueeze(1), theta + delta, theta))
+            alive = self.alive.unsqueeze(1)
+            delta = self.optimizer.delta_alive(theta, grad, self.step, alive)
+            theta.copy_(torch.where(alive, theta + delta, theta))
         self.step += 1
 
     def _freeze(self, which: Tensor) -> None:
@@ -211,8 +206,7 @@ class Stack:
             for left in range(n_steps, 0, -1):
                 if should_stop() or not bool(self.alive.any()):
                     break
-                if left == 1:
-                    self.previous = self.theta.clone()
+                self.previous = self.theta.clone() if left == 1 else None
                 self.update()
 
     def run_step(self, run: int) -> int:

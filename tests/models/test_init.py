@@ -1,0 +1,155 @@
+"""Initial parameters: their distributions, and the published values that follow."""
+
+import math
+from typing import Any
+
+import pytest
+import scipy.stats
+import torch
+
+from grok.models.config import PLACEMENTS, norm_config
+from grok.models.init import initial_parameters
+from grok.models.transformer import Transformer
+from tests.builders import changed, make_stack, paper, tiny, transformer
+
+SEEDS = [0, 1, 2]
+# sigma of a scheme for each matrix of the paper's sizes: d_model 128, d_mlp 512, 114 classes.
+SQRT_D = math.sqrt(128)
+XAVIER = math.sqrt(6 / (128 + 3 * 128))  # of the packed 384 x 128 matrix
+CUT = 2  # in sigma
+
+
+def normal(sigma: float) -> Any:
+    return scipy.stats.norm(scale=sigma)
+
+
+def truncated(fan_in: int) -> Any:
+    return scipy.stats.truncnorm(-CUT, CUT, scale=fan_in**-0.5)
+
+
+PROJECTIONS = dict.fromkeys(("W_Q", "W_K", "W_V"), scipy.stats.uniform(-XAVIER, 2 * XAVIER))
+EMBEDDINGS = {"W_E": normal(1 / SQRT_D), "W_U": normal(1 / SQRT_D), "W_pos": normal(0.02)}
+MATRICES = ("W_E", "W_pos", "W_Q", "W_K", "W_V", "W_O", "W_in", "W_gate", "W_out", "W_U")
+LAWS: dict[str, dict[str, Any]] = {
+    "lecun": {
+        **EMBEDDINGS,
+        **PROJECTIONS,
+        **dict.fromkeys(("W_O", "W_in", "W_gate"), truncated(128)),
+        "W_out": truncated(512),
+    },
+    "kaiming": {
+        **EMBEDDINGS,
+        **PROJECTIONS,
+        **dict.fromkeys(("W_O", "W_in", "W_gate"), normal(math.sqrt(2 / 128))),
+        "W_out": normal(math.sqrt(2 / 512)),
+    },
+    "nanda": dict.fromkeys(MATRICES, normal(1 / SQRT_D)) | {"W_U": normal(1 / math.sqrt(114))},
+    "transformer_lens": dict.fromkeys(MATRICES, normal(0.8 / SQRT_D)),
+}
+
+
+def parameters(seed: int = 0, n: int = 113, **fields: Any) -> dict[str, torch.Tensor]:
+    model = paper(**fields).model
+    return initial_parameters(Transformer(model, n), seed)
+
+
+def norm_of(params: dict[str, torch.Tensor]) -> float:
+    return math.sqrt(sum(x.square().sum().item() for x in params.values()))
+
+
+@pytest.mark.parametrize("scheme", LAWS)
+def test_every_matrix_follows_the_law_of_its_scheme(scheme: str) -> None:
+    drawn = parameters(init=scheme, act="glu")
+    assert {name.rpartition(".")[2] for name in drawn if "W_" in name} == LAWS[scheme].keys()
+    for name, law in LAWS[scheme].items():
+        values = drawn[name if name in drawn else f"blocks.0.{name}"].flatten().numpy()
+        # Five standard errors; the Kolmogorov test sees the shape as well.
+        assert values.std() == pytest.approx(law.std(), rel=5 / math.sqrt(2 * len(values)))
+        assert scipy.stats.kstest(values, law.cdf).pvalue > 1e-3, name
+        assert law.support()[0] <= values.min()
+        assert values.max() <= law.support()[1]
+
+
+def test_lecun_is_cut_at_two_sigma_without_correcting_the_variance() -> None:
+    W_in = parameters()["blocks.0.W_in"]
+    assert 1.99 < SQRT_D * W_in.abs().max().item() <= 2
+    # The variance of a normal law cut at +-2 sigma is 0.774 sigma^2.
+    assert 128 * W_in.var().item() == pytest.approx(0.774, abs=0.015)
+
+
+@pytest.mark.parametrize("scheme", LAWS)
+def test_biases_start_at_0_and_gains_at_1(scheme: str) -> None:
+    options: dict[str, Any] = dict.fromkeys(
+        ("bias_qkv", "bias_out", "bias_mlp", "bias_unembed"), True
+    )
+    drawn = parameters(init=scheme, norm=norm_config("peri"), **options)
+    rest = {name: x for name, x in drawn.items() if "W_" not in name}
+    assert len(rest) == 3 + 1 + 2 + 1 + 2 * 4
+    for name, x in rest.items():
+        assert (x == (1.0 if name.endswith(".w") else 0.0)).all(), name
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_initial_norm_and_parameter_counts_are_published(seed: int) -> None:
+    """IB-02: 31.9 without LayerNorm, 35.7 with the two LayerNorms, 44.2 with Kaiming."""
+    assert norm_of(parameters(seed)) == pytest.approx(31.9, abs=0.2)
+    assert norm_of(parameters(seed, init="kaiming")) == pytest.approx(44.2, abs=0.3)
+    both = parameters(seed, norm=norm_config("mlp", build_unused=True))
+    assert norm_of(both) == pytest.approx(35.7, abs=0.2)
+    assert sum(x.numel() for x in parameters(seed).values()) == 226_816
+    assert sum(x.numel() for x in both.values()) == 227_328
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_initial_sum_of_squares_of_nanda_is_1781(seed: int) -> None:
+    """114 + 3 + 4 * 128 + 2 * 512 + 128, with a standard deviation of 5.3."""
+    assert norm_of(parameters(seed, init="nanda")) ** 2 == pytest.approx(1781, abs=3 * 5.3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_initial_loss_is_published(seed: int) -> None:
+    """IB-02: 4.74 without LayerNorm, a little above ln 114 = 4.736."""
+    losses = make_stack(paper(seed=seed)).losses()
+    assert losses.item() == pytest.approx(4.74, abs=0.02)
+
+
+@pytest.mark.parametrize(("name", "published"), [("A*", 4.83), ("M", 4.87), ("M+A*", 4.94)])
+def test_initial_loss_with_layer_norm_is_published(name: str, published: float) -> None:
+    norm = norm_config(name, eps=0.0)
+    losses = [make_stack(paper(seed=seed, norm=norm)).losses().item() for seed in SEEDS]
+    assert sum(losses) / len(losses) == pytest.approx(published, abs=0.02)
+
+
+def test_a_seed_gives_the_same_parameters_and_another_seed_others() -> None:
+    model = transformer()
+    ours, again, other = (initial_parameters(model, seed) for seed in (3, 3, 4))
+    torch.testing.assert_close(ours, again, rtol=0, atol=0)
+    for name in (name for name in ours if "W_" in name):
+        assert not torch.equal(ours[name], other[name])
+
+
+@pytest.mark.parametrize("name", PLACEMENTS)
+def test_every_placement_starts_at_the_same_matrices(name: str) -> None:
+    plain = initial_parameters(transformer(), 0)
+    normed = initial_parameters(transformer(norm=norm_config(name)), 0)
+    torch.testing.assert_close({k: normed[k] for k in plain}, plain, rtol=0, atol=0)
+
+
+def test_drawing_leaves_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    initial_parameters(transformer(), 0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_initial_scale_multiplies_every_parameter() -> None:
+    norm = norm_config("pre")
+    whole = initial_parameters(transformer(norm=norm), 0)
+    half = initial_parameters(transformer(norm=norm, init_scale=0.5), 0)
+    torch.testing.assert_close(half, {name: x / 2 for name, x in whole.items()}, rtol=0, atol=0)
+
+
+def test_a_float32_run_starts_at_the_rounded_parameters_of_the_float64_run() -> None:
+    config = tiny(norm=norm_config("pre"), init_scale=0.7)
+    double, single = make_stack(config), make_stack(changed(config, dtype="float32"))
+    assert single.theta.dtype == torch.float32
+    assert torch.equal(single.theta, double.theta.float())
