@@ -7,6 +7,7 @@ import difflib
 import json
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class ConfigError(ValueError):
     """A config that cannot be run. The message is one line for the user."""
 
 
+@cache
 def run_parser(prog: str = "grok train EXPERIMENT") -> ArgumentParser:
     """Parser of every field of a run as a dotted flag, with the fields' docstrings as help."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
@@ -75,7 +77,7 @@ def _instantiate(parser: ArgumentParser, config: Namespace) -> RunConfig:
     return RunConfig(**{name: parts[name] for name in RunConfig.__dataclass_fields__})
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path) -> dict[Any, Any]:
     """The file as a dictionary of sections, published names and ``seed`` replaced by fields."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -98,13 +100,16 @@ def _replace_norm(model: Any) -> None:
         model["norm"] = _norm(model["norm"])
 
 
-def _check_sections(values: dict[str, Any], known: dict[str, Any], path: str) -> None:
-    """Refuse a section that is no mapping, which jsonargparse drops; an empty one is fine."""
-    for name, inner in known.items():
-        if not isinstance(inner, dict) or name not in values:
+def _check_sections(values: dict[Any, Any], known: dict[str, Any], path: str) -> None:
+    """Refuse what jsonargparse lets pass: sections that are no mappings, fields without value."""
+    for name in values.keys() & known.keys():
+        inner = known[name]
+        if values[name] is None and not isinstance(inner, dict):
+            raise ConfigError(f"{path}{name}=null: expected a value, or leave the field out")
+        if not isinstance(inner, dict):
             continue
         if values[name] is None:
-            values[name] = {}
+            values[name] = {}  # a heading with nothing below it
         if not isinstance(values[name], dict):
             raise ConfigError(_no_section(path + name, values[name]))
         _check_sections(values[name], inner, f"{path}{name}.")
@@ -112,7 +117,7 @@ def _check_sections(values: dict[str, Any], known: dict[str, Any], path: str) ->
 
 def _norm(name: Any) -> dict[str, Any]:
     try:
-        return norm_fields(name)
+        return norm_fields(name if isinstance(name, bool) else str(name))
     except ValueError as error:
         raise ConfigError(str(error)) from None
 
@@ -169,7 +174,7 @@ def _pairs(flags: Sequence[str]) -> list[tuple[str, str]]:
 def _one_line(error: BaseException) -> str:
     """What is wrong and what is allowed, in our words where jsonargparse's are known."""
     text = " ".join(str(error).split())
-    if match := re.search(r'arser key "([^"]+)": .*?Expected an? (.+?)\. Got value: (.*)$', text):
+    if match := re.search(r'arser key "([^"]+)": .*?Expected an? (.+?)\. Got value: ?(.*)$', text):
         key, kind, value = match.groups()
         return f"{key}={value}: expected {_readable(kind)}"
     if match := re.search(r'arser key "([^"]+)": Unable to load config [\'"](.*?)[\'"]', text):

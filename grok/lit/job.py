@@ -1,6 +1,7 @@
 """One run on its way through a trainer: what it starts from, and how it ended."""
 
 import platform
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from grok.checkpoints import Checkpoint, checkpoint_path, checkpoint_steps, latest_checkpoint
 from grok.config import RunConfig
 from grok.lit.keeper import Keeper, has_generalised
-from grok.runs import ReadingsWriter, Run, RunLock, onsets, write_status
+from grok.runs import LockLost, ReadingsWriter, Run, RunLock, onsets, write_status
 from grok.tracking import Tracker
 from grok.training import Stack
 
@@ -22,6 +23,7 @@ class Job:
         self.writer = ReadingsWriter(run)
         self.checkpoint: Checkpoint | None = latest_checkpoint(run)
         self.tracker: Tracker | None = None
+        self.is_over = False
 
     @property
     def start(self) -> int:
@@ -64,6 +66,14 @@ def conclude(
     end(job, status, step, signal=caught, **extra)
 
 
+def fail(job: Job, error: BaseException) -> None:
+    """Write that a run failed, as far as that works: the error itself is what counts."""
+    # On a full disk this cannot be written either, and a run taken over is another's.
+    with suppress(OSError, ValueError, LockLost):
+        job.lock.verify()
+        end(job, "failed", job.run.status()["step"], error=str(error))
+
+
 def end(job: Job, status: Any, step: int, **extra: Any) -> None:
     """Status, then the tracker's summary and end."""
     extra = {name: value for name, value in extra.items() if value is not None}
@@ -74,6 +84,7 @@ def end(job: Job, status: Any, step: int, **extra: Any) -> None:
         "threads": torch.get_num_threads(),
     }
     reached = onsets(job.run)
+    job.is_over = status in ("completed", "diverged")
     write_status(
         job.run,
         status=status,
@@ -90,5 +101,4 @@ def end(job: Job, status: Any, step: int, **extra: Any) -> None:
     if "steps_per_second" in extra:
         found["speed/steps_per_second"] = extra["steps_per_second"]
     job.tracker.summary(found)
-    is_done = status in ("completed", "diverged")
-    job.tracker.finish(0 if is_done else 128 + extra["signal"] if "signal" in extra else 1)
+    job.tracker.finish(0 if job.is_over else 128 + extra["signal"] if "signal" in extra else 1)

@@ -44,7 +44,7 @@ class Keeper(Callback):
         stack, config = pl_module.stack, self.configs[0]
         self._end_generalised(pl_module)
         every = config.checkpoint.every
-        is_kept = every > 0 and stack.step % every == 0 and stack.step > 0
+        is_kept = every > 0 and stack.step % every == 0
         is_late = time.monotonic() - self._saved_at >= config.checkpoint.seconds
         if (is_kept or is_late) and stack.step != self._saved_step:
             self.save(pl_module)

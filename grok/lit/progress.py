@@ -3,11 +3,13 @@
 Everything goes to standard error; standard output belongs to results.
 """
 
+import io
 import math
+import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -30,7 +32,7 @@ class ProgressLine(Callback):
         writers: Sequence[ReadingsWriter],
         n_steps: int,
         name: str,
-        stream: TextIO | None = None,
+        stream: io.TextIOBase | None = None,
     ) -> None:
         self.writers, self.n_steps, self.name = writers, n_steps, name
         self.stream = stream or sys.stderr
@@ -45,7 +47,7 @@ class ProgressLine(Callback):
         self._began = self._shown = time.monotonic()
         self._first = pl_module.step
         where = f", resumed at step {self._first:,}" if self._first else ""
-        runs = f", {len(self.writers)} runs" if len(self.writers) > 1 else ""
+        runs = f" and {len(self.writers) - 1} more" if len(self.writers) > 1 else ""
         print(f"{self.name}{runs}: {self.n_steps:,} steps{where}", file=self.stream, flush=True)
 
     def on_train_batch_end(
@@ -57,10 +59,15 @@ class ProgressLine(Callback):
         if now - self._shown < self.period:
             return
         self._shown = now
-        text = self.line(pl_module.step, now - self._began)
+        self.show(self.line(pl_module.step, now - self._began))
+
+    def show(self, text: str) -> None:
+        """Print a line, on a terminal over the one before."""
         end = "" if self.is_live else "\n"
-        start = "\r\x1b[2K" if self.is_live else ""
-        print(start + text, end=end, file=self.stream, flush=True)
+        if self.is_live:
+            # A line that wraps could not be taken back.
+            text = "\r\x1b[2K" + text[: self._columns() - 1]
+        print(text, end=end, file=self.stream, flush=True)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the live line."""
@@ -77,13 +84,19 @@ class ProgressLine(Callback):
         speed = (step - self._first) / max(seconds, 1e-9)
         left = (self.n_steps - step) / speed if speed > 0 else math.inf
         parts = [f"  {step:>7,} / {self.n_steps:,} ({step / self.n_steps:4.0%})"]
+        parts.append(f"{duration(left)} left")
         for split in ("train", "test"):
             loss, acc = (self._last(f"{what}/{split}") for what in ("loss", "acc"))
             if loss is not None and acc is not None:
                 parts.append(f"{split} loss {loss:.3g} acc {acc:.3f}")
         parts.append(f"{speed:.1f} steps/s")
-        parts.append(f"{duration(left)} left")
         return " | ".join(parts)
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self.stream.fileno()).columns or 80
+        except OSError:
+            return 80
 
     def _last(self, key: str) -> float | None:
         _, values = self.writers[0].history(key)

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lightning.pytorch import Callback
 
 from grok.config import RunConfig, Schedule
 from grok.lit.callbacks import MeasureCallback, measure_callbacks
-from grok.lit.job import Job, conclude, end, forget
+from grok.lit.job import Job, conclude, fail, forget
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
 from grok.lit.module import Blocks, PairDataModule, StackTask
@@ -93,15 +94,17 @@ def train_stack(
             if not job.is_done:
                 todo[job.start].append(job)
         for together in todo.values():
-            _train_jobs(together, progress, callbacks)
+            caught = _train_jobs(together, progress, callbacks)
+            if caught is not None and not all(job.is_over for job in chain(*todo.values())):
+                raise Interrupted(caught)
         for job in jobs:
             if families := lacking(job.run, job.config):
                 replay(job.run, job.writer, job.config, families, progress)
     return runs
 
 
-def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) -> None:
-    """Train runs that stand at the same step."""
+def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) -> int | None:
+    """Train runs that stand at the same step; the signal that came meanwhile."""
     configs = [job.config for job in jobs]
     data = PairDataModule(configs)
     device = pick_device(configs[0].device)
@@ -117,9 +120,7 @@ def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) 
         measures = list(measure_callbacks(configs[0]).values())
         own = [*measures, *callbacks, keeper]
         if progress:
-            own.append(
-                ProgressLine(writers, configs[0].n_steps, ", ".join(j.run.key for j in jobs))
-            )
+            own.append(ProgressLine(writers, configs[0].n_steps, jobs[0].run.key))
         task = StackTask(stack, catcher.is_caught)
         data.blocks = Blocks(stack.step, configs[0].n_steps, _boundaries(configs[0], measures))
         began = time.monotonic()
@@ -131,13 +132,12 @@ def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) 
                 fit(task, data, own, [logger], catcher)
         except BaseException as error:
             for job in jobs:
-                end(job, "failed", job.writer.run.status()["step"], error=str(error))
+                fail(job, error)
             raise
         speed = (stack.step - jobs[0].start) / max(time.monotonic() - began, 1e-9)
         for index, job in enumerate(jobs):
             conclude(job, stack, index, keeper, speed, catcher.caught)
-        if catcher.caught is not None and any(not job.is_done for job in jobs):
-            raise Interrupted(catcher.caught)
+        return catcher.caught
 
 
 def _boundaries(config: RunConfig, measures: Iterable[MeasureCallback]) -> list[Any]:

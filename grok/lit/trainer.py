@@ -3,12 +3,13 @@
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from grok.lit.module import PairDataModule, StackTask
 from grok.lit.signals import SignalCatcher
@@ -58,14 +59,16 @@ def fit(
             accelerator="gpu" if task.stack.device.type == "cuda" else "cpu",
             devices=1,
             max_epochs=1,
-            callbacks=[*callbacks, _TakeSignals(catcher)],
+            callbacks=[_TakeSignals(catcher), *callbacks],
             logger=list(loggers),
             plugins=[LightningEnvironment()],  # under Slurm only one of us may requeue
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(task, datamodule=data)
+        # A SIGTERM between Lightning's handler and ours reaches both. Nothing is trained then.
+        with suppress(SIGTERMException):
+            trainer.fit(task, datamodule=data)
 
 
 @contextmanager

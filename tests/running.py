@@ -1,0 +1,87 @@
+"""Tiny runs, signals at a chosen update, and what makes two stored runs the same."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from grok.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
+from grok.config import MeasuresConfig, RunConfig, Schedule, TrackingConfig
+from grok.config.schema import FamilyConfig
+from grok.models.config import norm_config
+from grok.runs import Run
+from grok.training import Stack
+from tests.builders import tiny
+
+FLAGS = (
+    "--data.p=7",
+    "--data.train_fraction=0.6",
+    "--model.d_model=16",
+    "--model.n_heads=2",
+    "--model.d_mlp=32",
+    "--tracking.mode=disabled",
+)
+"""What makes the run of an experiment tiny."""
+
+
+def run_config(**overrides: Any) -> RunConfig:
+    """A run of 130 updates as they are trained by default: float32, every measure, no copy."""
+    fields = {
+        "dtype": "float32",
+        "norm": norm_config("mlp"),
+        "n_steps": 130,
+        "tracking": TrackingConfig(mode="disabled"),
+    }
+    return tiny(**(fields | overrides))
+
+
+def measures(**schedules: Schedule | None) -> MeasuresConfig:
+    """Some families on a schedule of their own, None for not at all."""
+    families = {
+        name: FamilyConfig(enabled=schedule is not None, schedule=schedule or Schedule())
+        for name, schedule in schedules.items()
+    }
+    return MeasuresConfig(**families)
+
+
+@contextmanager
+def signal_at(step: int, signum: int) -> Iterator[None]:
+    """Sends this process a signal as soon as a stack has done so many updates."""
+    update = Stack.update
+
+    def signalling(stack: Stack) -> None:
+        update(stack)
+        if stack.step == step:
+            os.kill(os.getpid(), signum)
+
+    with patch.object(Stack, "update", signalling):
+        yield
+
+
+def checkpoints(run: Run) -> dict[int, dict[str, bytes]]:
+    """Every stored tensor, bit for bit, by step and name."""
+    found = {}
+    for step in checkpoint_steps(run):
+        stored = load_checkpoint(checkpoint_path(run, step))
+        found[step] = {
+            name: tensor.numpy().tobytes()
+            for name, tensor in (stored.parameters | stored.moments).items()
+        }
+    return found
+
+
+def assert_same(run: Run, other: Run) -> None:
+    """The two runs hold the same bits: every reading, null and NaN, and every checkpoint."""
+    assert run.readings().equals(other.readings())
+    assert checkpoints(run) == checkpoints(other)
+
+
+def files(directory: Path) -> dict[Path, int]:
+    """When each file was last written, locks aside."""
+    return {
+        path: path.stat().st_mtime_ns
+        for path in directory.rglob("*")
+        if path.is_file() and path.name != ".lock.mutex"
+    }
