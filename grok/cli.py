@@ -63,15 +63,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except _UsageError as error:
         return _complain(error, 2)
     except KeyboardInterrupt as error:
-        if debug and not hasattr(error, "signal"):
-            raise
         return 128 + getattr(error, "signal", 2)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, as `grok list | head` does
         return 1
     except Exception as error:
         if debug:
-            raise
+            import traceback
+
+            traceback.print_exc()
         is_input = isinstance(error, ValueError)
         return _complain(error, 2 if is_input else 1)
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from grok.cli import main
-from grok.config import ConfigError, RunConfig, flatten, load_run, to_dict
+from grok.config import RunConfig, flatten, load_run, to_dict
 from grok.runs import Run, RunLock, RunStore
 from tests.running import FLAGS, signal_at
 
@@ -291,10 +291,13 @@ def assert_one_line_last(outcome: Outcome, line: str) -> None:
 
 
 def test_debug_shows_the_traceback(grok: Grok) -> None:
-    with pytest.raises(ConfigError):
-        grok("train", "layernorm", "--lr=1", "--debug")
-    with patch("grok.runs.summary", side_effect=RuntimeError), pytest.raises(RuntimeError):
-        grok("train", "--debug", "layernorm", "--n_steps=1")
+    outcome = grok("train", "layernorm", "--lr=1", "--debug")
+    assert outcome.code == 2
+    assert "Traceback" in outcome.err
+    with patch("grok.runs.summary", side_effect=RuntimeError):
+        outcome = grok("train", "--debug", "layernorm", "--n_steps=1")
+    assert outcome.code == 1
+    assert "RuntimeError" in outcome.err
 
 
 def test_a_full_disk_fails_the_run_in_one_line(grok: Grok) -> None:
