@@ -48,11 +48,17 @@ def print_summary(found: Mapping[str, Any]) -> None:
             table.add_row(meaning, f"{found['final'][key]:.4g}")
     if found["steps_per_second"]:
         table.add_row("speed", f"{found['steps_per_second']:.1f} steps/s, readings included")
-    table.add_row("folder", found["dir"])
+    table.add_row("folder", _near(Path(found["dir"])))
     console = _console()
     console.print(table, soft_wrap=True)
     if found["status"] == "interrupted":
         console.print("The same command goes on from there.")
+
+
+def _near(path: Path) -> str:
+    """The path from the working directory, where it lies below that."""
+    is_below = path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd()) if is_below else path)
 
 
 def _onset(name: str, step: int) -> str:
