@@ -32,7 +32,6 @@ from grok.metrics.loss import accuracy
 from grok.metrics.norms import l2_norm
 from grok.metrics.spectra import (
     effective_rank,
-    gram_eigenvalues,
     numerical_rank,
     power_law_fit,
     published_stable_rank,
@@ -200,14 +199,17 @@ def fourier_components(snapshot: Snapshot) -> Readings:
     """Power of the embedding per frequency, and how concentrated it is."""
     embedding = snapshot.embedding
     power = fourier_power(embedding)
-    readings = {
-        "fourier/c": fourier_concentration(embedding),
-        "fourier/f_statistic": fourier_f_statistic(embedding),
-    }
+    readings = {"fourier/c": fourier_concentration(embedding)}
+    if embedding.shape[1] >= 5 and embedding.shape[2] >= 2:  # fewer have no degrees of freedom
+        readings["fourier/f_statistic"] = fourier_f_statistic(embedding)
     readings |= {
         f"fourier/top_share/{k}": top_share(power, k) for k in TOP_K if k < power.shape[-1]
     }
     return readings | {f"fourier/power/{k}": power[:, k] for k in range(power.shape[-1])}
+
+
+FLOAT32_EPS = torch.finfo(torch.float32).eps
+"""The published rank was computed in float32; d_model of these is its tolerance."""
 
 
 def compressibility(snapshot: Snapshot) -> Readings:
@@ -217,14 +219,15 @@ def compressibility(snapshot: Snapshot) -> Readings:
     """
     readings = {}
     for split, H in snapshot.pre_logits.items():
-        # Fewer pairs than dimensions leave eigenvalues that are rounding errors of 0.
-        eigenvalues = gram_eigenvalues(H)[:, : H.shape[1]]
+        # Not from the Gram matrix: squaring would drown the small values, which make the tail.
+        spectrum = singular_values(H)
+        eigenvalues = spectrum.square()
         fit = power_law_fit(eigenvalues)
         values = {
             "effective_rank": effective_rank(eigenvalues),
             "stable_rank": stable_rank(eigenvalues),
             "published_stable_rank": published_stable_rank(eigenvalues),
-            "rank": numerical_rank(singular_values(H)),
+            "rank": numerical_rank(spectrum, rtol=(H.shape[-1] * FLOAT32_EPS) ** 0.5),
             "alpha": fit.alpha,
             "alpha_x_min": fit.x_min,
             "alpha_n_tail": fit.n_tail,

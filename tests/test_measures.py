@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from grok.keys import KEYS, find_key
-from grok.measures import MEASURES, MissingPart, Snapshot
+from grok.measures import MEASURES, MissingPart, Snapshot, compressibility
 from grok.models.config import norm_config
 from grok.training import Stack
 from tests.builders import data_of, make_stack, tiny
@@ -232,3 +232,14 @@ def test_attention_of_every_layer_is_that_of_plain_torch_on_all_pairs(
                 torch.testing.assert_close(last, entropy[:, head, -1].mean())
             assert readings[f"attn/entropy/{layer}"][run] >= entropy.mean() - 1e-6
             assert readings[f"attn/entropy/{layer}"][run] <= math.log(3) + 1e-6
+
+
+def test_tail_exponents_see_singular_values_below_the_root_of_the_precision() -> None:
+    generator = torch.Generator().manual_seed(0)
+    left, _ = torch.linalg.qr(torch.randn(60, 32, dtype=torch.float64, generator=generator))
+    right, _ = torch.linalg.qr(torch.randn(32, 32, dtype=torch.float64, generator=generator))
+    sigma = torch.arange(1, 33, dtype=torch.float64) ** -6
+    H = (left * sigma) @ right
+    snapshot = Snapshot(0, {}, pre_logits=lambda: {"test": H.unsqueeze(0)})
+    slope = compressibility(snapshot)["compress/rank_slope/test"]
+    torch.testing.assert_close(slope, torch.tensor([12.0], dtype=torch.float64), rtol=1e-3, atol=0)

@@ -82,12 +82,13 @@ class MeasureCallback(Callback):
 
 def _find(find: Find, pl_module: LightningModule) -> Any:
     """A part of a module in evaluation mode, with the ``run`` axis put before its tensors."""
-    was_training = pl_module.training
+    modes = {module: module.training for module in pl_module.modules()}
     pl_module.eval()
     try:
         return _stacked(find(pl_module))
     finally:
-        pl_module.train(was_training)
+        for module, was_training in modes.items():
+            module.training = was_training
 
 
 def _stacked(part: Any) -> Any:

@@ -1,6 +1,7 @@
 """One run on its way through a trainer: what it starts from, and how it ended."""
 
 import platform
+import shutil
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
@@ -23,7 +24,7 @@ class Job:
         self.writer = ReadingsWriter(run)
         self.checkpoint: Checkpoint | None = latest_checkpoint(run)
         self.tracker: Tracker | None = None
-        self.is_over = False
+        self.ended: str | None = None
 
     @property
     def start(self) -> int:
@@ -31,31 +32,43 @@ class Job:
         return self.checkpoint.step if self.checkpoint else 0
 
     @property
+    def is_over(self) -> bool:
+        """Whether it has ended for good in this process."""
+        return self.ended in ("completed", "diverged")
+
+    @property
     def is_done(self) -> bool:
         """Whether nothing is left to train."""
         status = self.run.status()
         if status["status"] == "diverged":
             return True
-        reached = self.start >= self.config.n_steps or has_generalised(self.config, self.writer)
-        return status["status"] == "completed" and reached
+        if status["status"] != "completed":
+            return False
+        return self.start >= self.config.n_steps or has_generalised(
+            self.config, self.writer, self.start
+        )
 
 
 def forget(run: Run) -> None:
-    """Remove what a run has stored, except its config and its lock."""
+    """Remove what a run has stored, except its config and its lock.
+
+    Checkpoints go before readings: a kill in between leaves a run that starts anew.
+    """
     (run.dir / "status.json").unlink(missing_ok=True)
+    shutil.rmtree(run.dir / "wandb", ignore_errors=True)
     for step in checkpoint_steps(run):
         checkpoint_path(run, step).unlink()
     for part in run.readings_dir.glob("*.parquet"):
         part.unlink()
 
 
-def conclude(
-    job: Job, stack: Stack, index: int, keeper: Keeper, speed: float, caught: int | None
-) -> None:
+def conclude(job: Job, stack: Stack, index: int, keeper: Keeper, caught: int | None) -> None:
     """Write how a run ended."""
-    step = stack.run_step(index)
-    extra: dict[str, Any] = {"steps_per_second": speed}
-    if stack.ended_at[index] >= 0 and index not in keeper.stopped:
+    step, trained = stack.run_step(index), stack.step - job.start
+    extra: dict[str, Any] = {}
+    if trained > 0 and keeper.seconds > 0:
+        extra["steps_per_second"] = trained / keeper.seconds
+    if index not in keeper.stopped and (stack.ended_at[index] >= 0 or not stack.is_finite(index)):
         status = "diverged"
     elif index in keeper.stopped:
         status, extra = "completed", extra | {"stopped_by": "stop.when=sustained"}
@@ -68,6 +81,8 @@ def conclude(
 
 def fail(job: Job, error: BaseException) -> None:
     """Write that a run failed, as far as that works: the error itself is what counts."""
+    if job.ended is not None:
+        return
     # On a full disk this cannot be written either, and a run taken over is another's.
     with suppress(OSError, ValueError, LockLost):
         job.lock.verify()
@@ -84,7 +99,6 @@ def end(job: Job, status: Any, step: int, **extra: Any) -> None:
         "threads": torch.get_num_threads(),
     }
     reached = onsets(job.run)
-    job.is_over = status in ("completed", "diverged")
     write_status(
         job.run,
         status=status,
@@ -94,6 +108,7 @@ def end(job: Job, status: Any, step: int, **extra: Any) -> None:
         environment=environment,
         **extra,
     )
+    job.ended = status
     if job.tracker is None:
         return
     found = {f"onset/{name}": value for name, value in reached.items()}

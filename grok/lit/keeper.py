@@ -33,8 +33,13 @@ class Keeper(Callback):
     ) -> None:
         self.writers, self.locks, self.configs = writers, locks, configs
         self.stopped: set[int] = set()
-        self._saved_at = time.monotonic()
+        self.seconds = 0.0
+        self._began = self._saved_at = time.monotonic()
         self._saved_step = -1
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock: setting up is not training."""
+        self._began = self._saved_at = time.monotonic()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
@@ -52,13 +57,16 @@ class Keeper(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the last step."""
         assert isinstance(pl_module, StackTask)
+        self.seconds = time.monotonic() - self._began
         self._end_generalised(pl_module)
         self.save(pl_module)
 
     def _end_generalised(self, module: StackTask) -> None:
         """Freeze runs whose stop rule holds."""
         for run, (config, writer) in enumerate(zip(self.configs, self.writers, strict=True)):
-            if module.stack.ended_at[run] < 0 and has_generalised(config, writer):
+            if module.stack.ended_at[run] >= 0:
+                continue
+            if has_generalised(config, writer, module.step):
                 self.stopped.add(run)
                 module.stack.finish_run(run)
 
@@ -80,10 +88,13 @@ class Keeper(Callback):
         self._saved_at, self._saved_step = time.monotonic(), module.stack.step
 
 
-def has_generalised(config: RunConfig, writer: ReadingsWriter) -> bool:
-    """Whether the run's stop rule is satisfied by its readings so far."""
+def has_generalised(config: RunConfig, writer: ReadingsWriter, step: int) -> bool:
+    """Whether the run's stop rule is satisfied by its readings up to a step.
+
+    After a kill there may be readings beyond the checkpoint, which the run has yet to reach.
+    """
     if config.stop.when == "never":
         return False
     steps, values = writer.history("acc/test")
-    rule = config.stop
-    return sustained_onset(steps, values, rule.accuracy, n=rule.readings) is not None
+    seen, rule = steps <= step, config.stop
+    return sustained_onset(steps[seen], values[seen], rule.accuracy, n=rule.readings) is not None

@@ -65,7 +65,7 @@ def replay(
     data.blocks = Blocks(0, n_steps, [c.schedule.next_due for c in families.values()])
     callbacks: list[Callback] = list(families.values())
     if progress:
-        name = f"{run.key}: replay for {', '.join(families)}"
+        name = f"{run.key} lacks readings of {', '.join(families)} and is replayed for them"
         callbacks.append(ProgressLine([writer], n_steps, name))
     with SignalCatcher() as catcher:
         task = StackTask(stack, catcher.is_caught)

@@ -1,6 +1,5 @@
 """Training runs into a run store: the one path from a config to readings."""
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -122,25 +121,23 @@ def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) 
         if progress:
             own.append(ProgressLine(writers, configs[0].n_steps, jobs[0].run.key))
         task = StackTask(stack, catcher.is_caught)
-        data.blocks = Blocks(stack.step, configs[0].n_steps, _boundaries(configs[0], measures))
-        began = time.monotonic()
+        data.blocks = Blocks(stack.step, configs[0].n_steps, _boundaries(configs[0], own))
         try:
             for job in jobs:
                 job.tracker = make_tracker(job.run, job.config.tracking)
             logger = StoreLogger(writers, [job.tracker for job in jobs if job.tracker])
             if stack.step < configs[0].n_steps:
                 fit(task, data, own, [logger], catcher)
+            for index, job in enumerate(jobs):
+                conclude(job, stack, index, keeper, catcher.caught)
         except BaseException as error:
             for job in jobs:
                 fail(job, error)
             raise
-        speed = (stack.step - jobs[0].start) / max(time.monotonic() - began, 1e-9)
-        for index, job in enumerate(jobs):
-            conclude(job, stack, index, keeper, speed, catcher.caught)
         return catcher.caught
 
 
-def _boundaries(config: RunConfig, measures: Iterable[MeasureCallback]) -> list[Any]:
+def _boundaries(config: RunConfig, callbacks: Iterable[Callback]) -> list[Any]:
     """What a block may not run across: due readings and checkpoints that are kept."""
-    due = [callback.schedule.next_due for callback in measures]
+    due = [c.schedule.next_due for c in callbacks if isinstance(c, MeasureCallback)]
     return [*due, Schedule(every=config.checkpoint.every).next_due]

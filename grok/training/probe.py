@@ -75,7 +75,8 @@ class _Output(NamedTuple):
 
 
 CHUNK = 8192
-"""Pairs in one forward pass of the probe, so that the activations of a large group fit."""
+"""Pairs in one forward pass of the probe: it bounds the hidden activations. The logits of all
+pairs are kept, which for a table of n^2 pairs are about n^3 numbers."""
 
 
 def _probe(stack: "Stack") -> _Output:

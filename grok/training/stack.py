@@ -32,8 +32,9 @@ class Stack:
     """Runs that are trained together, with their data and optimiser.
 
     The loss of a stack is the sum of its runs' mean losses, so each run's gradient is what it
-    would be alone. A run whose loss stops being finite is frozen where it is and marked; nothing
-    but that sum reduces over ``run``, so its neighbours' numbers keep their bits.
+    would be alone. A run whose loss or gradient stops being finite is marked and frozen at the
+    parameters where that happened; nothing but that sum reduces over ``run``, so its neighbours'
+    numbers keep their bits.
 
     Args:
         configs: One per run. They may differ in seeds, split, rates, decay, betas, readout
@@ -172,7 +173,8 @@ class Stack:
     def update(self) -> None:
         """One optimiser update of every run that is alive."""
         losses, grad = self.gradient(self.step)
-        finite = losses.isfinite()
+        # A sum is finite unless a term is not, and costs less than asking every term.
+        finite = losses.isfinite() & grad.sum(dim=1).isfinite()
         all_finite = bool(finite.all())
         if not all_finite:
             self._freeze(self.alive & ~finite)
@@ -190,6 +192,11 @@ class Stack:
         for run in which.nonzero().flatten().tolist():
             self.ended_at[run] = self.step
         self.alive = self.alive & ~which
+
+    def is_finite(self, run: int) -> bool:
+        """Whether the run stands at a finite training loss."""
+        with torch.no_grad():
+            return bool(self.losses()[run].isfinite())
 
     def finish_run(self, run: int) -> None:
         """Freeze one run that needs no more training."""

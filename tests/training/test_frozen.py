@@ -63,14 +63,15 @@ def poison(stack: Stack, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     monkeypatch.setattr(stack, "gradient", poisoned)
 
 
-def test_a_gradient_of_nan_ends_its_run_one_step_later_and_no_other(
+def test_a_gradient_of_nan_ends_its_run_at_its_last_finite_parameters_and_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stack, tame = make_stack(*runs(1e-3)), make_stack(*runs(1e-3))
     poison(stack, monkeypatch, at=3)
     stack.advance(10)
     tame.advance(10)
-    assert stack.ended_at == [-1, 4, -1]
+    assert stack.ended_at == [-1, 3, -1]
+    assert stack.theta.isfinite().all()
     assert torch.equal(others(stack.theta), others(tame.theta))
 
 
