@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
+from grok.inputs import InputError
+
 USAGE = """\
 usage: grok COMMAND ...
 
@@ -40,13 +42,9 @@ interrupted goes on; a finished one is shown again.
 Fields of the run, with the values of {whose}:"""
 
 
-class _UsageError(Exception):
-    """Unusable input; the message is one line."""
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise _UsageError(f"{message}; see {self.prog} --help")
+        raise InputError(f"{message}; see {self.prog} --help")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,8 +58,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = [a for a in arguments if a != "--debug"]
     try:
         return _dispatch(arguments)
-    except _UsageError as error:
-        return _complain(error, 2)
     except KeyboardInterrupt as error:
         return 128 + getattr(error, "signal", 2)
     except BrokenPipeError:
@@ -72,8 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             import traceback
 
             traceback.print_exc()
-        is_input = isinstance(error, ValueError)
-        return _complain(error, 2 if is_input else 1)
+        return _complain(error, 2 if isinstance(error, InputError) else 1)
 
 
 def _complain(error: BaseException, code: int) -> int:
@@ -91,7 +86,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     command = COMMANDS.get(arguments[0])
     if command is None:
-        raise _UsageError(f"no command {arguments[0]!r}; there are: {', '.join(COMMANDS)}")
+        raise InputError(f"no command {arguments[0]!r}; there are: {', '.join(COMMANDS)}")
     return command(arguments[1:])
 
 
@@ -106,7 +101,7 @@ def _train(arguments: list[str]) -> int:
     parser.add_argument("--runs_dir", "--runs-dir", type=Path)
     options, flags = parser.parse_known_args(arguments)
     if options.experiment is None and not options.help:
-        raise _UsageError("which experiment? `grok list` shows them, `grok train --help` the rest")
+        raise InputError("which experiment? `grok list` shows them, `grok train --help` the rest")
     config = parse_run(options.experiment, flags) if options.experiment else RunConfig()
     if options.help:
         print(TRAIN_USAGE.format(whose=options.experiment or "the default run"))
@@ -179,7 +174,7 @@ def _export(arguments: list[str]) -> int:
     parser.add_argument("--runs_dir", "--runs-dir", type=Path, help="run store")
     options = parser.parse_args(arguments)
     if options.output.suffix not in (".csv", ".parquet"):
-        raise _UsageError(f"{options.output}: the name must end in .csv or .parquet")
+        raise InputError(f"{options.output}: the name must end in .csv or .parquet")
 
     from grok.runs import export
 
@@ -212,7 +207,7 @@ def _find(names: list[str], runs_dir: Path | None, *, default_all: bool) -> list
     if not names and default_all:
         return store.runs()
     return [
-        open_run(Path(name)) if (Path(name) / "config.yaml").is_file() else store.find(name)
+        open_run(name) if (Path(name) / "config.yaml").is_file() else store.find(name)
         for name in names
     ]
 

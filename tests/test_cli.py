@@ -165,7 +165,7 @@ def test_training_ends_with_what_happened_and_where_it_is(grok: Grok) -> None:
     lines = dict(line.split("  ", 1) for line in outcome.out.splitlines() if "  " in line)
     assert lines["run"].strip() == run.key
     assert lines["status"].strip() == "completed at step 3 of 3"
-    assert lines["folder"].strip() == str(run.dir)
+    assert lines["folder"].strip() == f"runs/{run.key}"
     assert lines["test accuracy 0.99"].strip() == "not reached"
     assert float(lines["train loss"]) == pytest.approx(run.final()["loss/train"], rel=1e-3)
 
@@ -175,6 +175,18 @@ def test_a_finished_run_is_shown_again(grok: Grok) -> None:
     second = grok("train", "layernorm", "--n_steps=3")
     assert (second.code, second.out) == (0, first.out)
     assert second.err == ""
+
+
+def test_a_run_that_went_further_than_asked_says_so(grok: Grok, stored: Run) -> None:
+    outcome = grok("train", "layernorm", "--n_steps=2")
+    assert "completed at step 3 (2 were asked for)\n" in outcome.out
+
+
+def test_what_is_piped_has_no_trailing_blanks(grok: Grok, stored: Run) -> None:
+    for words in (["train", "layernorm", "--n_steps=3"], ["list", "runs"], ["list"]):
+        lines = grok(*words).out.splitlines()
+        assert len(lines) >= 3
+        assert all(line == line.rstrip() for line in lines)
 
 
 def test_json_is_one_object_and_nothing_else(grok: Grok) -> None:
@@ -244,6 +256,7 @@ def test_runs_are_stored_where_one_says(
         (["train", "nothing.yaml"], "no such file: nothing.yaml"),
         (["train", "layernorm", "--optim.lr=abc"], "optim.lr=abc: expected a number"),
         (["train", "layernorm", "--lr=1"], "no field 'lr'; did you mean optim.lr?"),
+        (["train", "layernorm", "--jsonn"], "no field 'jsonn'; did you mean json?"),
         (["train", "layernorm", "extra"], "unexpected argument 'extra'"),
         (["train", "layernorm", "--json=1"], "--json"),
         (["train", "layernorm", "--runs_dir"], "--runs_dir"),
@@ -271,9 +284,11 @@ def test_a_run_that_cuda_is_asked_for_is_refused_without_it(grok: Grok) -> None:
 def test_a_damaged_store_is_one_line_that_names_the_file(grok: Grok, stored: Run) -> None:
     [checkpoint] = stored.checkpoints_dir.iterdir()
     checkpoint.write_bytes(b"")
-    assert_one_line(grok("train", "layernorm", "--n_steps=3"), 2, str(checkpoint))
+    assert_one_line(grok("train", "layernorm", "--n_steps=3"), 1, str(checkpoint))
     (stored.dir / "status.json").write_text("{")
-    assert_one_line(grok("list", "runs"), 2, "status.json is damaged")
+    assert_one_line(grok("list", "runs"), 1, "status.json is damaged")
+    (stored.dir / "config.yaml").write_text("threads: 0")
+    assert_one_line(grok("train", "layernorm", "--n_steps=3"), 1, "config.yaml: threads=0 must be")
     assert grok("rm", stored.key).code == 0
 
 
@@ -282,6 +297,12 @@ def test_an_unexpected_error_is_one_line_and_a_failure(grok: Grok) -> None:
         assert_one_line_last(grok("train", "layernorm", "--n_steps=1"), "grok: two lines")
     with patch("grok.runs.summary", side_effect=ZeroDivisionError):
         assert_one_line_last(grok("train", "layernorm", "--n_steps=1"), "grok: ZeroDivisionError")
+
+
+def test_a_value_error_on_the_way_is_a_failure_and_no_unusable_input(grok: Grok) -> None:
+    with patch("grok.runs.summary", side_effect=ValueError("not of the user's making")):
+        outcome = grok("train", "layernorm", "--n_steps=1")
+    assert_one_line_last(outcome, "grok: not of the user's making")
 
 
 def assert_one_line_last(outcome: Outcome, line: str) -> None:
@@ -371,6 +392,13 @@ def test_export_takes_keys_beginnings_and_folders(grok: Grok) -> None:
         assert grok("export", name, "-o", "one.csv").code == 0
         assert set(pl.read_csv("one.csv")["run"]) == {second.key}
     assert_one_line(grok("export", "add7", "-o", "x.csv"), 2, first.key, second.key)
+
+
+def test_an_export_that_cannot_be_written_names_the_file_asked_for(
+    grok: Grok, stored: Run, tmp_path: Path
+) -> None:
+    outcome = grok("export", "-o", str(tmp_path / "absent" / "x.csv"))
+    assert_one_line(outcome, 1, f"No such file or directory: '{tmp_path}/absent/x.csv'")
 
 
 def test_rm_removes_by_key_or_beginning(grok: Grok) -> None:

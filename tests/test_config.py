@@ -1,4 +1,7 @@
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from itertools import pairwise
@@ -152,6 +155,61 @@ def test_an_impossible_value_is_refused_by_name(make: Callable[[], Any], names: 
         make()
 
 
+CHOICES = [
+    (OptimConfig, "kind", "adamax", "optim.kind='adamax': allowed are adamw, adam, sgd"),
+    (OptimConfig, "lr_rule", "", "optim.lr_rule='': allowed are constant, inverse_square_readout"),
+    (OptimConfig, "hold", "lr", "optim.hold='lr': allowed are lambda, eta_lambda"),
+    (OptimConfig, "loss", "hinge", "optim.loss='hinge': allowed are cross_entropy, mse"),
+    (OptimConfig, "loss_dtype", 64, "optim.loss_dtype=64: allowed are float64, float32"),
+    (OptimConfig, "decay_exempt", ("bias", "b"), "optim.decay_exempt='b': allowed are tuples of "),
+    (OptimConfig, "decay_exempt", "bias", "optim.decay_exempt='bias': allowed are tuples of embed"),
+    (StopConfig, "when", "always", "stop.when='always': allowed are never, sustained"),
+    (
+        TrackingConfig,
+        "mode",
+        "on",
+        "tracking.mode='on': allowed are auto, offline, online, disabled",
+    ),
+    (RunConfig, "dtype", "half", "dtype='half': allowed are float32, float64"),
+    (RunConfig, "device", "tpu", "device='tpu': allowed are auto, cpu, cuda"),
+    (NormConfig, "kind", "batch", "model.norm.kind='batch': allowed are layer, rms, l2, centre"),
+    (NormConfig, "affine", None, "model.norm.affine=None: allowed are trained, frozen, none"),
+    (TransformerConfig, "act", "tanh", "model.act='tanh': allowed are gelu, relu, glu"),
+    (TransformerConfig, "init", "", "model.init='': allowed are lecun, kaiming, nanda, "),
+    (DataConfig, "operation", "plus", "data.operation='plus': allowed are add, sub, mul, "),
+    (DataConfig, "split", "plus", "data.split='plus': allowed are python_shuffle, "),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "value", "expected"), CHOICES)
+def test_an_unknown_choice_is_one_line_in_python_too(
+    kind: type, name: str, value: Any, expected: str
+) -> None:
+    config = kind()
+    object.__setattr__(config, name, value)  # the constructor's types are checked in tests
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}") as caught:
+        config.__post_init__()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_an_unknown_choice_in_stored_values_is_refused() -> None:
+    # In a process of its own, where types are not checked.
+    script = "from grok.config import *; from_dict({'model': {'norm': {'kind': 'batch'}}})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    expected = "ValueError: model.norm.kind='batch': allowed are layer, rms, l2, centre"
+    assert done.stderr.splitlines()[-1] == expected
+
+
+def test_every_choice_of_a_field_is_allowed() -> None:
+    for kind in (OptimConfig, StopConfig, TrackingConfig, RunConfig, NormConfig, TransformerConfig):
+        for name, hint in get_type_hints(kind).items():
+            if get_origin(hint) is Literal:
+                for value in get_args(hint):
+                    assert getattr(kind(**{name: value}), name) == value
+    assert OptimConfig(decay_exempt=("embed", "norm")).decay_exempt == ("embed", "norm")
+
+
 NORMS = "none, attn, pre, mlp, qk, v, pre_v, post, peri, sublayer, qk_norm, No LN, off, A*"
 
 
@@ -188,6 +246,9 @@ NORMS = "none, attn, pre, mlp, qk, v, pre_v, post, peri, sublayer, qk_norm, No L
         ("--model.norm.z=true", "no field 'model.norm.z'; did you mean model.norm."),
         ("--optim.lr=None", "--optim.lr=None: write null, or leave the flag out"),
         ("--optim.lr", "--optim.lr needs a value: --optim.lr=VALUE"),
+        ("--jsonn", "no field 'jsonn'; did you mean json?"),
+        ("--optim.lrr --seed=3", "no field 'optim.lrr'; did you mean optim.lr or "),
+        ("--retrian --optim.lr=abc", "no field 'retrian'; did you mean retrain?"),
         ("--optim.lr --seed=3", "--optim.lr needs a value: --optim.lr=VALUE"),
         ("optim.lr=3", "unexpected argument 'optim.lr=3'; fields are set as --field=value"),
         ("-x", "unexpected argument '-x'; fields are set as --field=value"),
@@ -508,6 +569,48 @@ def test_the_same_run_has_one_key_from_whichever_experiment() -> None:
     )
 
 
+KEPT = {"layernorm": "mlp-s0-c4c735ade1", "layernorm --model.norm=none": "none-s0-bfab1c1150"}
+
+
+@pytest.mark.parametrize(("words", "key"), KEPT.items())
+def test_keys_of_runs_with_an_exact_epsilon_never_change(words: str, key: str) -> None:
+    experiment, *flags = words.split()
+    assert run_key(parse_run(experiment, flags)) == f"add113-{key}"
+
+
+SAME_VALUES = [
+    ("optim.weight_decay", 3, 3.0),
+    ("optim.weight_decay", 1, 1.0),
+    ("optim.weight_decay", -0.0, 0.0),
+    ("optim.lr", 1, 1.0),
+    ("optim.betas", (0, 0.5), (0.0, 0.5)),
+    ("optim.decay_exempt", ("norm", "bias"), ("bias", "norm")),
+    ("optim.decay_exempt", ("bias", "bias"), ("bias",)),
+    ("model.readout_scale", 2, 2.0),
+    ("model.init_seed", 1.0, 1),
+    ("model.d_mlp", 64.0, 64),
+    ("model.causal", 1, True),
+]
+
+
+@pytest.mark.parametrize(("path", "one", "other"), SAME_VALUES)
+def test_a_value_written_in_two_ways_gives_one_key(path: str, one: Any, other: Any) -> None:
+    def key(value: Any) -> str:
+        config = from_dict(nested(path, other))
+        parent, _, name = path.rpartition(".")
+        # The constructor's types are checked in tests, and outside of them are not.
+        object.__setattr__(at(config, parent), name, value)
+        return run_key(config)
+
+    assert key(one) == key(other)
+
+
+def test_a_fraction_in_the_place_of_a_whole_number_is_not_rounded_into_another_run() -> None:
+    halves = from_dict({})
+    object.__setattr__(halves.optim, "warmup", 2.5)
+    assert run_key(halves) != run_key(RunConfig(optim=OptimConfig(warmup=2)))
+
+
 OTHER_PARTS = [
     RunConfig(n_steps=7),
     RunConfig(device="cpu", threads=2),
@@ -531,6 +634,9 @@ SENSITIVE = RunConfig(
     optim=OptimConfig(lr_rule="inverse_square_readout", hold="eta_lambda"),
 )
 SGD = replace(SENSITIVE, optim=OptimConfig(kind="sgd"))
+RMS, L2, CENTRE = (
+    with_field(SENSITIVE, "model.norm.kind", kind) for kind in ("rms", "l2", "centre")
+)
 COMPOSE = RunConfig(data=DataConfig(operation="compose", group="S3"))
 
 
@@ -576,6 +682,8 @@ CHANGES = [
     for base, paths in (
         (SENSITIVE, [p for p in in_key(SENSITIVE) if p not in ("data.group", "optim.momentum")]),
         (SGD, ["optim.momentum"]),
+        (L2, ["model.norm.eps"]),
+        (RMS, ["model.norm.eps", "model.norm.affine"]),
         (COMPOSE, ["data.group"]),
     )
     for path in paths
@@ -599,6 +707,9 @@ IRRELEVANT = [
     (RunConfig(), "model.norm.kind", "rms"),
     (RunConfig(), "model.norm.affine", "none"),
     (RunConfig(), "model.norm.build_unused", True),
+    (L2, "model.norm.affine", "none"),
+    (CENTRE, "model.norm.affine", "frozen"),
+    (CENTRE, "model.norm.eps", 0.0),
     (RunConfig(), "optim.momentum", 0.9),
     (RunConfig(), "optim.reference_lr", 0.5),
     (RunConfig(), "optim.lr_rule", "inverse_square_readout"),

@@ -12,6 +12,26 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("configs/*/README.md")])
 
 
+# Placeholders and stars stand for any name; a run's folder is there after a run only.
+ABSENT = ("runs/",)
+
+
+def links(page: Path) -> list[Path]:
+    """Files that the links of a page lead to."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    relative = (t.partition("#")[0] for t in targets if not re.match(r"[a-z]+:", t))
+    return [page.parent / target for target in relative if target]
+
+
+def places() -> list[str]:
+    """Patterns in the first column of the table in README's "Where things are"."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Where things are\n")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\|([^|]*)\|", section, flags=re.MULTILINE)
+    named = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+    return [re.sub(r"<\w+>", "*", name) for name in named if not name.startswith(ABSENT)]
+
+
 def blocks(language: str) -> list[tuple[str, str]]:
     found = []
     for page in PAGES:
@@ -33,6 +53,20 @@ COMMANDS = [
 def test_the_pages_show_code_and_commands() -> None:
     assert len(PYTHON) >= 6
     assert len(COMMANDS) >= 10
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path) -> None:
+    assert [str(target) for target in links(page) if not target.exists()] == []
+
+
+def test_some_page_has_links() -> None:
+    assert sum(len(links(page)) for page in PAGES) >= 5
+
+
+def test_things_are_where_the_readme_says() -> None:
+    assert len(places()) >= 6
+    assert [place for place in places() if not any(ROOT.glob(place))] == []
 
 
 @pytest.mark.slow

@@ -12,13 +12,14 @@ from grok.config.parse import ConfigError as ConfigError
 from grok.config.parse import load_run as load_run
 from grok.config.parse import parse_run as parse_run
 from grok.config.parse import run_parser as run_parser
+from grok.config.schedule import Schedule as Schedule
 from grok.config.schema import FAMILIES as FAMILIES
 from grok.config.schema import CheckpointConfig as CheckpointConfig
 from grok.config.schema import FamilyConfig as FamilyConfig
 from grok.config.schema import MeasuresConfig as MeasuresConfig
 from grok.config.schema import OptimConfig as OptimConfig
 from grok.config.schema import RunConfig as RunConfig
-from grok.config.schema import Schedule as Schedule
 from grok.config.schema import StopConfig as StopConfig
 from grok.config.schema import TrackingConfig as TrackingConfig
 from grok.config.schema import with_seed as with_seed
+from grok.inputs import InputError as InputError

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from grok.inputs import InputError
+
 
 class Experiment(NamedTuple):
     """One YAML file of a run."""
@@ -43,12 +45,12 @@ def find_experiment(name: str) -> Experiment:
     """The experiment called ``name``, ``paper/name``, or the YAML file at that path.
 
     Raises:
-        ValueError: If there is none or more than one; the message lists what there is.
+        InputError: If there is none or more than one; the message lists what there is.
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
-            raise ValueError(f"no such file: {name}")
+            raise InputError(f"no such file: {name}")
         return Experiment(path.resolve().parent.name, path.stem, path)
     paper, _, last = name.rpartition("/")
     paper = paper.replace("-", "_")
@@ -56,8 +58,8 @@ def find_experiment(name: str) -> Experiment:
     matches = [e for e in known if e.name == last and paper in ("", e.paper)]
     if not matches:
         names = ", ".join(e.name for e in known) or "none (no configs folder was found)"
-        raise ValueError(f"no experiment named {name!r}; there are: {names}")
+        raise InputError(f"no experiment named {name!r}; there are: {names}")
     if len(matches) > 1:
         names = " or ".join(f"{e.paper}/{e.name}" for e in matches)
-        raise ValueError(f"{name!r} is ambiguous; say {names}")
+        raise InputError(f"{name!r} is ambiguous; say {names}")
     return matches[0]

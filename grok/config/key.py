@@ -59,14 +59,27 @@ def run_key(config: RunConfig) -> str:
     differs from the defaults is hashed, so that a new field leaves the keys of old runs alone;
     for the same reason a default is never changed. Values that cannot matter are left out and
     the learning rate and decay enter as used, so that the same run has the same key from
-    whichever experiment it was started.
+    whichever experiment it was started; 3 is 3.0 where a field takes fractions.
     """
     default = flatten(to_dict(RunConfig()))
-    values = {k: v for k, v in flatten(_resolved(config)).items() if v != default[k]}
+    full = {k: _like(default[k], v) for k, v in flatten(_resolved(config)).items()}
+    values = {k: v for k, v in full.items() if v != default[k]}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-    data, model = config.data, config.model
-    table = data.group if data.operation == "compose" else f"{data.operation}{data.p}"
-    return f"{table}-{model.norm.name}-s{model.init_seed}-{digest[:10]}"
+    data = config.data
+    table = data.group or f"{data.operation}{full['data.p']}"
+    return f"{table}-{config.model.norm.name}-s{full['model.init_seed']}-{digest[:10]}"
+
+
+def _like(default: Any, value: Any) -> Any:
+    """A number, or a list of them, in the type of the default, where that loses nothing."""
+    if isinstance(value, list):
+        pairs = zip(default, value, strict=True) if len(default) == len(value) else ()
+        return [_like(*pair) for pair in pairs] or value
+    if not isinstance(default, bool | int | float) or not isinstance(value, int | float):
+        return value
+    cast = type(default)(value)
+    # -0.0 equals 0.0 and is written differently.
+    return (cast or type(default)(0)) if cast == value else value
 
 
 def _resolved(config: RunConfig) -> dict[str, Any]:
@@ -81,7 +94,12 @@ def _resolved(config: RunConfig) -> dict[str, Any]:
         del data["order_seed"]
     if not any(config.model.norm.flags):
         model["norm"] = {}
+    elif model["norm"]["kind"] in ("l2", "centre"):
+        del model["norm"]["affine"]
+        if model["norm"]["kind"] == "centre":
+            del model["norm"]["eps"]
     optim |= {"lr": config.lr, "weight_decay": config.weight_decay}
+    optim["decay_exempt"] = sorted(set(optim["decay_exempt"]))
     for name in ("lr_rule", "hold", "reference_lr"):
         del optim[name]
     for name in ("betas", "eps") if optim["kind"] == "sgd" else ("momentum",):

@@ -17,12 +17,15 @@ from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 from grok.config.experiments import find_experiment
 from grok.config.key import flatten, to_dict
 from grok.config.schema import RunConfig
+from grok.inputs import InputError
 from grok.models.config import norm_fields
 
 _SEEDS = ("data.split_seed", "model.init_seed", "data.order_seed")
+_OTHER_FLAGS = ("seed", "runs_dir", "json", "retrain", "debug", "help")
+"""What ``grok train`` takes beside the fields, for the hint at a misspelt one."""
 
 
-class ConfigError(ValueError):
+class ConfigError(InputError):
     """A config that cannot be run. The message is one line for the user."""
 
 
@@ -47,7 +50,7 @@ def parse_run(experiment: str, flags: Sequence[str] = ()) -> RunConfig:
     """
     try:
         found = find_experiment(experiment)
-    except ValueError as error:
+    except InputError as error:
         raise ConfigError(str(error)) from None
     return load_run(found.path, flags, group=f"{found.paper}/{found.name}")
 
@@ -156,19 +159,27 @@ def _nested_model(value: str) -> str:
 
 
 def _pairs(flags: Sequence[str]) -> list[tuple[str, str]]:
-    """``--key=value`` and ``--key value`` alike."""
-    pairs, rest = [], list(flags)
+    """``--key=value`` and ``--key value`` alike, names checked before values are looked for."""
+    pairs, rest, names = [], list(flags), _names(to_dict(RunConfig())) | {"seed"}
     while rest:
         flag = rest.pop(0)
         if not flag.startswith("--"):
             raise ConfigError(f"unexpected argument {flag!r}; fields are set as --field=value")
         key, equals, value = flag[2:].partition("=")
+        if key not in names and not key.startswith("_wandb"):
+            raise ConfigError(_no_field(key))
         if not equals:
             if not rest or rest[0].startswith("--"):
                 raise ConfigError(f"{flag} needs a value: {flag}=VALUE")
             value = rest.pop(0)
         pairs.append((key, value))
     return pairs
+
+
+def _names(values: dict[str, Any], prefix: str = "") -> set[str]:
+    """Dotted names of fields and of the sections that hold them."""
+    inner = (_names(v, f"{prefix}{k}.") for k, v in values.items() if isinstance(v, dict))
+    return {prefix + name for name in values}.union(*inner)
 
 
 def _one_line(error: BaseException) -> str:
@@ -189,7 +200,7 @@ def _one_line(error: BaseException) -> str:
 def _no_field(key: str) -> str:
     known = list(flatten(to_dict(RunConfig())))
     near = [name for name in known if name.endswith(f".{key}")]
-    near = near or difflib.get_close_matches(key, known, n=3)
+    near = near or difflib.get_close_matches(key, [*known, *_OTHER_FLAGS], n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "see grok train --help"
     return f"no field {key!r}; {hint}"
 

@@ -7,57 +7,10 @@ number in the results is a field here or in a component's own config.
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from grok.config.schedule import Schedule
 from grok.data.config import DataConfig
+from grok.inputs import check_choices
 from grok.models.config import TransformerConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """Steps at which a family of measures is read: the union of three simple rules.
-
-    Step 0, the initialisation, is always due unless all three rules are off.
-    """
-
-    dense: int = 0
-    """Every step up to this one."""
-    every: int = 200
-    """Every multiple of this; 0 for none."""
-    per_decade: int = 0
-    """This many log-spaced steps in each factor of ten; 0 for none."""
-
-    def __post_init__(self) -> None:
-        """Refuse negative counts."""
-        for name in ("dense", "every", "per_decade"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"schedule.{name}={getattr(self, name)} is negative")
-
-    def is_due(self, step: int) -> bool:
-        """Whether this step is read."""
-        if step == 0:
-            return bool(self.dense or self.every or self.per_decade)
-        return (
-            step <= self.dense
-            or (self.every > 0 and step % self.every == 0)
-            or step in self._log_spaced(step)
-        )
-
-    def next_due(self, step: int) -> int | None:
-        """First due step after ``step``; None when there is none."""
-        candidates = [n for n in self._log_spaced(step + 1) if n > step]
-        if step < self.dense:
-            candidates.append(step + 1)
-        if self.every > 0:
-            candidates.append((step // self.every + 1) * self.every)
-        return min(candidates, default=None)
-
-    def _log_spaced(self, step: int) -> list[int]:
-        """Log-spaced steps in the decade of ``step`` and the next."""
-        if self.per_decade == 0:
-            return []
-        first = (len(str(max(step, 1))) - 1) * self.per_decade
-        return [
-            round(10 ** (i / self.per_decade)) for i in range(first, first + 2 * self.per_decade)
-        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +66,8 @@ class OptimConfig:
     momentum: float = 0.0
     """Momentum of sgd."""
     weight_decay: float = 1.0
-    """lambda: a step shrinks the parameters by eta * lambda."""
+    """lambda: a step of adamw shrinks the parameters by eta * lambda; adam and sgd add
+    lambda * theta to the gradient."""
     hold: Literal["lambda", "eta_lambda"] = "lambda"
     """What stays fixed when the rate changes: lambda, or eta * lambda (then the decay used is
     weight_decay * reference_lr / eta)."""
@@ -129,7 +83,8 @@ class OptimConfig:
     """Weight of an added sum of absolute parameters."""
 
     def __post_init__(self) -> None:
-        """Refuse rates that cannot train."""
+        """Refuse unknown choices and rates that cannot train."""
+        check_choices(self, "optim.")
         for name in ("lr", "reference_lr"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"optim.{name}={getattr(self, name)} must be above 0")
@@ -153,7 +108,8 @@ class StopConfig:
     """How many readings in a row."""
 
     def __post_init__(self) -> None:
-        """Refuse a rule that can never or always hold."""
+        """Refuse an unknown rule and one that can never or always hold."""
+        check_choices(self, "stop.")
         if not 0 < self.accuracy <= 1:
             raise ValueError(f"stop.accuracy={self.accuracy} is not in (0, 1]")
         if self.readings < 1:
@@ -191,6 +147,10 @@ class TrackingConfig:
     tags: tuple[str, ...] = ()
     """W&B tags."""
 
+    def __post_init__(self) -> None:
+        """Refuse an unknown mode."""
+        check_choices(self, "tracking.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
@@ -220,7 +180,8 @@ class RunConfig:
     """CPU threads. Another number gives other rounding, so runs are compared at one."""
 
     def __post_init__(self) -> None:
-        """Refuse an empty run."""
+        """Refuse unknown choices and an empty run."""
+        check_choices(self)
         for name in ("n_steps", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be 1 or more")
@@ -230,14 +191,14 @@ class RunConfig:
         """eta: the learning rate after ``optim.lr_rule``."""
         if self.optim.lr_rule == "inverse_square_readout":
             return self.optim.lr / self.model.readout_scale**2
-        return self.optim.lr
+        return float(self.optim.lr)
 
     @property
     def weight_decay(self) -> float:
         """Lambda after ``optim.hold``."""
         if self.optim.hold == "eta_lambda":
             return self.optim.weight_decay * self.optim.reference_lr / self.lr
-        return self.optim.weight_decay
+        return float(self.optim.weight_decay)
 
 
 def with_seed(config: RunConfig, seed: int) -> RunConfig:

@@ -4,9 +4,10 @@ Imports no tensor library, so that the command line can print its help at once.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-from grok.groups import OPERATIONS, Operation, check_modulus, group_order
+from grok.groups import Operation, check_modulus, group_order
+from grok.inputs import check_choices
 
 SplitMethod = Literal[
     "python_shuffle", "python_shuffle_test_floor", "torch_randperm", "numpy_choice"
@@ -82,8 +83,7 @@ class DataConfig:
         Raises:
             ValueError: In one line that names the key, its value and what is allowed.
         """
-        _check_choice("operation", self.operation, tuple(OPERATIONS))
-        _check_choice("split", self.split, get_args(SplitMethod))
+        check_choices(self, "data.")
         if self.operation == "compose":
             self._check_group()
         else:
@@ -153,8 +153,3 @@ class DataConfig:
                 f"data.batch_size={self.batch_size}: allowed are 1 to {self.n_train} (the "
                 f"training set), and 0 for all of it"
             )
-
-
-def _check_choice(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"data.{key}={value!r}: allowed are {', '.join(allowed)}")

@@ -83,8 +83,9 @@ def train_stack(
         if len({run.key for run in runs}) < len(runs):
             raise ValueError("the same run twice in one stack")
         jobs = []
-        for run, config in zip(runs, configs, strict=True):
-            lock = locks.enter_context(RunLock(run.dir))
+        for index, config in enumerate(configs):
+            lock = locks.enter_context(RunLock(runs[index].dir))
+            run = runs[index] = store.update_config(runs[index], config)
             if retrain:
                 forget(run)
             jobs.append(Job(run, config, lock))

@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from grok.inputs import InputError
 from grok.lit.module import PairDataModule, StackTask
 from grok.lit.signals import SignalCatcher
 
@@ -19,10 +20,10 @@ def pick_device(name: str) -> torch.device:
     """The device a config asks for; ``auto`` is CUDA where there is one.
 
     Raises:
-        ValueError: If CUDA is asked for and absent.
+        InputError: If CUDA is asked for and absent.
     """
     if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device=cuda: no CUDA device was found; allowed here: auto, cpu")
+        raise InputError("device=cuda: no CUDA device was found; allowed here: auto, cpu")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)

@@ -7,6 +7,8 @@ it stands beside the model and not in its file.
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
+from grok.inputs import check_choices
+
 
 @dataclass(frozen=True, kw_only=True)
 class NormConfig:
@@ -43,7 +45,8 @@ class NormConfig:
     They are never updated or decayed, and count in the parameter norm."""
 
     def __post_init__(self) -> None:
-        """Refuse a negative epsilon."""
+        """Refuse unknown choices and a negative epsilon."""
+        check_choices(self, "model.norm.")
         if self.eps < 0:
             raise ValueError(f"model.norm.eps={self.eps} is negative; 0 or more is allowed")
 
@@ -179,7 +182,8 @@ class TransformerConfig:
     """Seed of the initial weights."""
 
     def __post_init__(self) -> None:
-        """Refuse impossible sizes."""
+        """Refuse unknown choices and impossible sizes."""
+        check_choices(self, "model.")
         for name in ("n_layers", "d_model", "n_heads", "d_mlp"):
             if getattr(self, name) < 1:
                 raise ValueError(f"model.{name}={getattr(self, name)} must be 1 or more")

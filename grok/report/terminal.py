@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from grok.config import experiments
@@ -38,8 +38,7 @@ def print_summary(found: Mapping[str, Any]) -> None:
     """
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("run", found["run"])
-    until = f" of {found['n_steps']:,}" if found["step"] <= found["n_steps"] else ""
-    table.add_row("status", f"{found['status']} at step {found['step']:,}{until}")
+    table.add_row("status", f"{found['status']} at step {_progress(found)}")
     for name, meaning in _SHOWN_ONSETS.items():
         step = found["onset"].get(name)
         table.add_row(meaning, "not reached" if step is None else _onset(name, step))
@@ -50,9 +49,16 @@ def print_summary(found: Mapping[str, Any]) -> None:
         table.add_row("speed", f"{found['steps_per_second']:.1f} steps/s, readings included")
     table.add_row("folder", _near(Path(found["dir"])))
     console = _console()
-    console.print(table, soft_wrap=True)
+    _print_table(console, table, soft_wrap=True)
     if found["status"] == "interrupted":
         console.print("The same command goes on from there.")
+
+
+def _progress(found: Mapping[str, Any]) -> str:
+    """How far it came; what is stored may go on beyond what was asked for."""
+    step, n_steps = found["step"], found["n_steps"]
+    beside = f"of {n_steps:,}" if step <= n_steps else f"({n_steps:,} were asked for)"
+    return f"{step:,} {beside}"
 
 
 def _near(path: Path) -> str:
@@ -70,6 +76,16 @@ def _console() -> Console:
     if not console.is_terminal:
         console.width = 200  # for files and pipes: rows that grep finds whole
     return console
+
+
+def _print_table(console: Console, table: RenderableType, *, soft_wrap: bool = False) -> None:
+    """The table, without the blanks that fill its columns where no terminal needs them."""
+    with console.capture() as capture:
+        console.print(table, soft_wrap=soft_wrap)
+    text = capture.get()
+    if not console.is_terminal:
+        text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+    console.file.write(text)
 
 
 def inventory(what: str, runs_dir: Path | None = None) -> list[dict[str, Any]]:
@@ -113,7 +129,7 @@ def print_inventory(found: Mapping[str, list[dict[str, Any]]]) -> None:
             table.add_column(name, overflow="fold", no_wrap=is_name)
         for row in rows:
             table.add_row(*("" if v is None else str(v) for v in row.values()))
-        console.print(table)
+        _print_table(console, table)
         console.print()
     if "measures" in found:
         console.print("families, switched and scheduled in a config as measures.<family>:")

@@ -1,10 +1,12 @@
 """Readings of many runs as one table for other programs."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
+from grok.config import InputError
 from grok.runs.files import write_atomic
 from grok.runs.run import Run
 
@@ -20,21 +22,26 @@ def export(runs: Sequence[Run], path: Path) -> int:
         Number of rows.
 
     Raises:
-        ValueError: If there is no reading to write.
+        InputError: If there is no reading to write.
+        OSError: If the file cannot be written; names ``path``.
     """
     tables = [run.readings().insert_column(0, pl.lit(run.key).alias("run")) for run in runs]
     tables = [table for table in tables if table.height]
     if not tables:
-        raise ValueError("no readings to export")
+        raise InputError("no readings to export")
     table = pl.concat(tables, how="diagonal")
     keys = sorted(set(table.columns) - {"run", "step"})
     table = table.select("run", "step", *keys)
-    if path.suffix == ".csv":
-        write_atomic(path, table.write_csv().encode())
-    else:
-        import io
-
-        buffer = io.BytesIO()
-        table.write_parquet(buffer)
-        write_atomic(path, buffer.getvalue())
+    try:
+        write_atomic(path, _encoded(table, path.suffix))
+    except OSError as error:  # the error names the temporary file
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return table.height
+
+
+def _encoded(table: pl.DataFrame, suffix: str) -> bytes:
+    if suffix == ".csv":
+        return table.write_csv().encode()
+    buffer = io.BytesIO()
+    table.write_parquet(buffer)
+    return buffer.getvalue()

@@ -13,7 +13,7 @@ import polars as pl
 import yaml
 from jaxtyping import Float64, Int64
 
-from grok.config import RunConfig, from_dict
+from grok.config import InputError, RunConfig, from_dict
 from grok.runs.files import write_atomic
 from grok.runs.readings import merged, read_parts, select_keys, wide
 
@@ -79,8 +79,8 @@ class Run:
             return {"status": "new", "step": 0}
         except ValueError as error:
             raise ValueError(f"{path} is damaged: {error}") from error
-        if not isinstance(values, dict):
-            raise ValueError(f"{path} is damaged: not an object")
+        if problem := _status_problem(values):
+            raise ValueError(f"{path} is damaged: {problem}")
         return values
 
     def readings(self, keys: Iterable[str] | None = None) -> pl.DataFrame:
@@ -124,16 +124,29 @@ class Run:
         return table["step"].to_numpy(writable=True), table["value"].to_numpy(writable=True)
 
 
-def open_run(path: Path) -> Run:
+def _status_problem(values: Any) -> str:
+    """What is wrong with the content of ``status.json``; empty if nothing is."""
+    if not isinstance(values, dict):
+        return "not an object"
+    if values.get("status") not in get_args(Status):
+        return f"status={values.get('status')!r} is not one of {', '.join(get_args(Status))}"
+    step = values.get("step")
+    if type(step) is not int or step < 0:  # true is an int to isinstance
+        return f"step={step!r} is not a whole number, 0 or more"
+    return ""
+
+
+def open_run(path: Path | str) -> Run:
     """The run in a directory.
 
     Raises:
-        ValueError: If there is none; one line that says what is missing.
+        InputError: If there is none; one line that says what is missing.
     """
+    path = Path(path)
     if not path.is_dir():
-        raise ValueError(f"{path} is not a directory")
+        raise InputError(f"{path} is not a directory")
     if not (path / "config.yaml").is_file():
-        raise ValueError(f"{path} holds no run: config.yaml is missing")
+        raise InputError(f"{path} holds no run: config.yaml is missing")
     return Run(path.resolve())
 
 

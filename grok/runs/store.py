@@ -7,10 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from grok.config import RunConfig, run_key, to_dict
+from grok.config import InputError, RunConfig, run_key, to_dict
 from grok.runs.files import TEMPORARY, is_temporary, temporary_name, write_atomic
-from grok.runs.lock import RunLock, RunLocked
-from grok.runs.owner import live_owner
+from grok.runs.lock import RunLock
 from grok.runs.run import Run
 
 
@@ -28,20 +27,41 @@ class RunStore:
         """The run of a config, new or there already.
 
         What does not belong to the key (``n_steps``, measures, tracking, ...) may differ from
-        what is stored; then ``config.yaml`` is rewritten.
+        what is stored, which stays as it is: see :meth:`update_config`.
 
         Raises:
             ValueError: If what is stored under the key is another run, or no config.
-            RunLocked: If the stored config had to change while another process trains it.
         """
         run = Run(self.root.resolve() / run_key(config))
         run.readings_dir.mkdir(parents=True, exist_ok=True)
-        path = run.dir / "config.yaml"
-        if path.exists():
-            self._check(run, config)
         # Last, so that a directory with a config is a whole run.
-        if not path.exists() or run.config != config:
-            write_atomic(path, yaml.safe_dump(to_dict(config), sort_keys=False).encode())
+        if (run.dir / "config.yaml").exists():
+            _check(run)
+        else:
+            _write(run, config)
+        return Run(run.dir)
+
+    def update_config(self, run: Run, config: RunConfig) -> Run:
+        """Store the config with which a run goes on, where it differs from what is stored.
+
+        For the process that holds the run's lock: another may be training with what is stored.
+
+        Args:
+            run: The run, as :meth:`create` gave it.
+            config: Its config; what belongs to the key is that of the run.
+
+        Returns:
+            The run, which has the new config; ``run`` may have kept the old one.
+
+        Raises:
+            ValueError: If the config or what is stored is of another run, or no config.
+        """
+        run = Run(run.dir)
+        if (key := run_key(config)) != run.key:
+            raise ValueError(f"the config is not of {run.key} but of {key}")
+        _check(run)
+        if run.config != config:
+            _write(run, config)
         return Run(run.dir)
 
     def runs(self) -> list[Run]:
@@ -55,7 +75,7 @@ class RunStore:
         """The run whose key is ``name``, or the only one whose key starts with it.
 
         Raises:
-            ValueError: If there is none, or several; one line that lists candidates.
+            InputError: If there is none, or several; one line that lists candidates.
         """
         runs = self.runs()
         matches = [run for run in runs if run.key == name]
@@ -63,9 +83,9 @@ class RunStore:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise ValueError(f"{name!r} is the start of {_listed(matches)}")
+            raise InputError(f"{name!r} is the start of {_listed(matches)}")
         there = f"there are {_listed(runs)}" if runs else "it holds no run"
-        raise ValueError(f"no run {name!r} in {self.root}: {there}")
+        raise InputError(f"no run {name!r} in {self.root}: {there}")
 
     def remove(self, key: str) -> None:
         """Delete a run with all its files. It vanishes at once, even if the deletion is cut.
@@ -74,28 +94,26 @@ class RunStore:
             key: The whole key; a prefix does not do here.
 
         Raises:
-            ValueError: If there is no such run.
+            InputError: If there is no such run.
             RunLocked: If a live process works on it.
         """
         run = self.find(key)
         if run.key != key:
-            raise ValueError(f"no run {key!r} in {self.root}; did you mean {run.key}?")
+            raise InputError(f"no run {key!r} in {self.root}; did you mean {run.key}?")
         with RunLock(run.dir):
             run.dir.rename(run.dir.with_name(temporary_name(key)))
         for path in run.dir.parent.glob(TEMPORARY):
             shutil.rmtree(path, ignore_errors=True)
 
-    def _check(self, run: Run, config: RunConfig) -> None:
-        if (stored := run_key(run.config)) != run.key:
-            raise ValueError(f"{run.dir / 'config.yaml'} is not of this run but of {stored}")
-        if run.config == config:
-            return
-        owner = live_owner(run.dir)
-        if owner is not None and not owner.is_this_process:
-            raise RunLocked(
-                f"run {run.key} is being trained with another config (process {owner.pid} "
-                f"on {owner.host} since {owner.since}); wait for its end"
-            )
+
+def _check(run: Run) -> None:
+    if (stored := run_key(run.config)) != run.key:
+        raise ValueError(f"{run.dir / 'config.yaml'} is not of this run but of {stored}")
+
+
+def _write(run: Run, config: RunConfig) -> None:
+    text = yaml.safe_dump(to_dict(config), sort_keys=False)
+    write_atomic(run.dir / "config.yaml", text.encode())
 
 
 def _is_run(path: Path) -> bool:

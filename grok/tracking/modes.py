@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from grok.config import TrackingConfig
+from grok.inputs import InputError
 from grok.tracking.base import NoTracker, StoredRun, Tracker
 from grok.tracking.wandb_run import WandbTracker
 
@@ -25,7 +26,7 @@ def resolve_mode(
         sweep_method: Search method of the agent's sweep, where it is known.
 
     Raises:
-        ValueError: If the mode is unknown, or if a bayes sweep would never see its metric.
+        InputError: If the mode is unknown, or if a bayes sweep would never see its metric.
     """
     is_agent = bool(environ.get("WANDB_SWEEP_ID"))
     mode = requested or "auto"
@@ -34,9 +35,9 @@ def resolve_mode(
         if mode not in ("offline", "disabled"):
             mode = "online" if is_agent else "offline"
     if mode not in ("offline", "online", "disabled"):
-        raise ValueError(f"tracking.mode={mode!r} is not auto, offline, online or disabled")
+        raise InputError(f"tracking.mode={mode!r} is not auto, offline, online or disabled")
     if mode != "online" and is_agent and sweep_method == "bayes":
-        raise ValueError(f"tracking.mode={mode}: a bayes sweep would never see its metric")
+        raise InputError(f"tracking.mode={mode}: a bayes sweep would never see its metric")
     return mode
 
 
@@ -51,7 +52,7 @@ def make_tracker(
         sweep_method: Search method of the W&B sweep the run belongs to, where it is known.
 
     Raises:
-        ValueError: As :func:`resolve_mode` and :class:`WandbTracker` do.
+        InputError: As :func:`resolve_mode` and :class:`WandbTracker` do.
     """
     mode = resolve_mode(tracking.mode, os.environ, sweep_method)
     return NoTracker() if mode == "disabled" else WandbTracker(run, tracking, mode)

@@ -40,6 +40,7 @@ def is_same(left: PairData, right: PairData) -> dict[str, bool]:
 
 @pytest.mark.parametrize(("seed", "first"), GOLDEN)
 def test_the_inductive_bias_split_is_the_published_one(seed: int, first: tuple[int, int]) -> None:
+    """Claim IB-01."""
     data = pair_data(DataConfig(split="python_shuffle_test_floor", split_seed=seed))
     assert (len(data.train), len(data.test)) == (3831, 8938)
     row = data.train[0]

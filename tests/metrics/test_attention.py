@@ -37,6 +37,7 @@ def test_entropy_equals_that_of_scipy() -> None:
 
 
 def test_published_entropy_of_uniform_attention_to_three_keys_is_ln_3() -> None:
+    """Claim IB-09, entropy."""
     uniform = torch.full((5, 4, 3, 3), 1 / 3, dtype=torch.float64)
     expected = torch.tensor(math.log(3), dtype=torch.float64)
     torch.testing.assert_close(published_entropy(uniform), expected)

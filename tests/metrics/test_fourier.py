@@ -35,12 +35,14 @@ def amplitude(embedding: Tensor) -> np.ndarray:
 
 @pytest.mark.parametrize("p", [1, 2, 3, 22, 23, 53, 113])
 def test_the_basis_is_orthonormal(p: int) -> None:
+    """Unit test 1 of PM."""
     F = fourier_basis(p)
     torch.testing.assert_close(F @ F.T, torch.eye(p, dtype=torch.float64))
 
 
 @pytest.mark.parametrize(("p", "k"), [(23, 1), (23, 11), (22, 10), (113, 56)])
 def test_rows_2k_minus_1_and_2k_are_cos_and_sin_of_frequency_k(p: int, k: int) -> None:
+    """Unit test 1 of PM, index of frequency k."""
     rows = fourier_basis(p)[2 * k - 1 : 2 * k + 1]
     torch.testing.assert_close(rows.T, circle(p, k, math.sqrt(2 / p)))
 
@@ -127,11 +129,13 @@ def test_concentration_is_the_published_ratio_of_variances(p: int) -> None:
 
 
 def test_gaussian_embeddings_have_the_known_concentration() -> None:
+    """Claim IB-09, C_Fourier of noise."""
     mean = fourier_concentration(gaussian(200, 113, 128)).mean().item()
     assert mean == pytest.approx(0.0083, abs=0.0004)  # standard error 0.0001
 
 
 def test_a_few_random_frequencies_have_the_known_concentration() -> None:
+    """Claim IB-09, C_Fourier of few frequencies."""
     p, n_frequencies, n_draws = 113, 5, 50
     generator = torch.Generator().manual_seed(0)
     chosen = torch.rand(n_draws, p // 2, generator=generator).argsort(dim=-1)[:, :n_frequencies]

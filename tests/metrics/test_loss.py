@@ -23,6 +23,7 @@ def confident_logits(margin: float, p: int) -> tuple[Tensor, Tensor]:
 
 
 def test_a_confident_example_has_the_loss_of_its_wrong_classes_in_float64() -> None:
+    """Unit test 7 of PM, the float64 path."""
     loss = cross_entropy(*confident_logits(25.0, p=113))
     expected = torch.tensor(112 * math.exp(-25), dtype=torch.float64)
     # 1 + 1.6e-9 keeps seven digits of 1.6e-9
@@ -30,6 +31,7 @@ def test_a_confident_example_has_the_loss_of_its_wrong_classes_in_float64() -> N
 
 
 def test_a_confident_example_has_no_loss_in_float32() -> None:
+    """Unit test 7 of PM, the float32 path."""
     assert cross_entropy(*confident_logits(25.0, p=113), dtype=torch.float32) == 0
 
 

@@ -92,6 +92,7 @@ def test_a_diverged_run_is_nan_and_leaves_the_others_alone(spectrum, value: floa
 
 @pytest.mark.parametrize("r", [1, 5, 32])
 def test_equal_eigenvalues_have_their_number_as_effective_and_stable_rank(r: int) -> None:
+    """Claim IB-09, effective rank."""
     spectrum = torch.zeros(32, dtype=F64)
     spectrum[:r] = 7.0
     eigenvalues = gram_eigenvalues(matrix(spectrum, 100))
@@ -153,6 +154,7 @@ def test_the_default_tolerance_is_the_published_one_on_the_gram_matrix() -> None
 @pytest.mark.parametrize("alpha", [1.5, 2.5, 3.5])
 @pytest.mark.parametrize("seed", range(2))
 def test_the_fit_recovers_the_exponent_of_pareto_samples(alpha: float, seed: int) -> None:
+    """Claim IB-09, power-law fit."""
     fit = power_law_fit(pareto(5000, alpha, seed))
     assert fit.alpha.item() == pytest.approx(alpha, abs=0.1)
     assert fit.ks < 0.03
