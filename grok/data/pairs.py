@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int, Int64
+from jaxtyping import Int, Int64
 from torch import Tensor
 
 from grok.data.config import DataConfig, SplitMethod, n_train_rows
@@ -37,19 +37,6 @@ class PairData(NamedTuple):
     def tokens(self) -> Int64[Tensor, "pair 3"]:
         """Input of a transformer: a, b and "=", which is n."""
         return torch.stack([self.a, self.b, torch.full_like(self.a, self.n)], dim=-1)
-
-    @property
-    def is_train(self) -> Bool[Tensor, " pair"]:
-        """Whether a row is in the training set."""
-        return torch.zeros_like(self.a, dtype=torch.bool).index_fill(0, self.train, True)
-
-    @property
-    def grid_rows(self) -> Int64[Tensor, " pair"]:
-        """Place a n + b of a row in the full n by n grid; the row's own number where none is cut.
-
-        Division has no pairs with b = 0, so its rows are fewer than the grid's.
-        """
-        return self.a * self.n + self.b
 
 
 def pair_data(config: DataConfig) -> PairData:
