@@ -11,7 +11,6 @@ from grok.config.key import to_dict as to_dict
 from grok.config.parse import ConfigError as ConfigError
 from grok.config.parse import load_run as load_run
 from grok.config.parse import parse_run as parse_run
-from grok.config.parse import run_parser as run_parser
 from grok.config.schedule import Schedule as Schedule
 from grok.config.schema import FAMILIES as FAMILIES
 from grok.config.schema import CheckpointConfig as CheckpointConfig

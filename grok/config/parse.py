@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+from jsonargparse import ArgumentParser, Namespace
 
 from grok.config.experiments import find_experiment
 from grok.config.key import flatten, to_dict
@@ -30,10 +30,9 @@ class ConfigError(InputError):
 
 
 @cache
-def run_parser(prog: str = "grok train EXPERIMENT") -> ArgumentParser:
-    """Parser of every field of a run as a dotted flag, with the fields' docstrings as help."""
-    set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    parser = ArgumentParser(prog=prog, exit_on_error=False, default_env=False)
+def run_parser() -> ArgumentParser:
+    """Parser of every field of a run as a dotted flag; :mod:`grok.config.help` has the help."""
+    parser = ArgumentParser(exit_on_error=False, default_env=False)
     parser.add_class_arguments(RunConfig, None, help="fields of the run")
     return parser
 

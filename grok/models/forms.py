@@ -71,10 +71,16 @@ def logits(
         return _folded_logits(model, params, a, b)
     if form == "token":
         return token_forward(model, params, a, b).logits[:, :, 0]
-    equals = torch.full_like(a, model.n)
-    tokens = torch.stack([a, b, equals], dim=-1)
+    tokens = pair_tokens(model, a, b)
     read = "last" if form == "last" else "all"
     return model.forward(params, tokens, read=read, drop=drop).logits[:, :, -1]
+
+
+def pair_tokens(
+    model: Transformer, a: Int[Tensor, "run batch"], b: Int[Tensor, "run batch"]
+) -> Int[Tensor, "run batch 3"]:
+    """The input ``a b =`` of the full form."""
+    return torch.stack([a, b, torch.full_like(a, model.n)], dim=-1)
 
 
 def tables(model: Transformer, params: Parameters, rows: Literal["=", "all"] = "=") -> Tables:

@@ -13,8 +13,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from grok.measures import Snapshot
-from grok.metrics.loss import cross_entropy, mse
-from grok.models.forms import attention_rows, has_tables, token_forward
+from grok.models.forms import attention_rows, has_tables, pair_tokens, token_forward
 
 if TYPE_CHECKING:
     from grok.training.stack import Stack
@@ -53,7 +52,7 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         scores=lambda: _scores(stack, output),
         pre_logits=lambda: by_split(output().pre_logits),
         predictions=predictions,
-        loss=lambda h, labels: _loss(stack, h, labels),
+        loss=lambda h, labels: stack.loss(h, labels, torch.float64),
         active=stack.alive.clone(),
     )
 
@@ -99,8 +98,7 @@ def _forward(stack: "Stack", a: Tensor, b: Tensor) -> _Output:
         full = token_forward(stack.model, stack.params, a, b)
         scores = []
     else:
-        tokens = torch.stack([a, b, torch.full_like(a, stack.model.n)], dim=-1)
-        full = stack.model.forward(stack.params, tokens)
+        full = stack.model.forward(stack.params, pair_tokens(stack.model, a, b))
         scores = [block.scores for block in full.blocks]
     return _Output(full.pre_logits[:, :, -1], full.logits[:, :, -1], scores)
 
@@ -110,9 +108,3 @@ def _scores(stack: "Stack", output: Callable[[], _Output]) -> list[Tensor]:
     if has_tables(stack.model):
         return [attention_rows(stack.model, stack.params, stack.a, stack.b)]
     return output().scores
-
-
-def _loss(stack: "Stack", h: Tensor, labels: Tensor) -> Float[Tensor, " run"]:
-    """The training loss without penalties, always in float64 when it is read."""
-    metric = cross_entropy if stack.config.optim.loss == "cross_entropy" else mse
-    return metric(h / stack.temperature, labels)

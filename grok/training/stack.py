@@ -141,9 +141,12 @@ class Stack:
             a, b, c = (x.gather(1, rows) for x in (self.a, self.b, self.c))
         drop = self._dropout(step)
         f = form_logits(self.model, self.params, a, b, self.form, drop)
-        h = self.readout(f, rows) / self.temperature
-        loss = cross_entropy if self.config.optim.loss == "cross_entropy" else mse
-        return loss(h, c, DTYPES[self.config.optim.loss_dtype])
+        return self.loss(self.readout(f, rows), c, DTYPES[self.config.optim.loss_dtype])
+
+    def loss(self, h: Tensor, labels: Tensor, dtype: torch.dtype) -> Float[Tensor, " run"]:
+        """Mean loss of each run, without penalties, at its temperature."""
+        metric = cross_entropy if self.config.optim.loss == "cross_entropy" else mse
+        return metric(h / self.temperature, labels, dtype)
 
     def _batch(self, step: int) -> Tensor:
         """Training rows of each run's mini-batch."""
