@@ -1,7 +1,12 @@
 import sys
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+
+# No deadline: another program on the machine must not fail a test.
+hypothesis.settings.register_profile("grok", deadline=None)
+hypothesis.settings.load_profile("grok")
 
 
 @pytest.fixture(autouse=True)

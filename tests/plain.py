@@ -168,7 +168,11 @@ def plain_optimizer(config: RunConfig, model: nn.Module) -> torch.optim.Optimize
     """The optimiser of torch, with an own parameter group for what does not decay."""
     o = config.optim
     lr = o.lr / config.model.readout_scale**2 if o.lr_rule != "constant" else o.lr
-    decay = o.weight_decay * o.reference_lr / lr if o.hold == "eta_lambda" else o.weight_decay
+    decay = {
+        "lambda": o.weight_decay,
+        "eta_lambda": o.weight_decay * o.reference_lr / lr,
+        "eta_lambda_alpha2": o.weight_decay * o.reference_lr / lr / config.model.readout_scale**2,
+    }[o.hold]
     named = dict(model.named_parameters())
     groups = [
         {"params": [p for n, p in named.items() if group(n) not in o.decay_exempt]},

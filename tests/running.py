@@ -3,13 +3,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from grok.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
 from grok.config import MeasuresConfig, RunConfig, Schedule, TrackingConfig
-from grok.config.schema import FamilyConfig
 from grok.models.config import norm_config
 from grok.runs import Run
 from grok.training import Stack
@@ -39,8 +39,12 @@ def run_config(**overrides: Any) -> RunConfig:
 
 def measures(**schedules: Schedule | None) -> MeasuresConfig:
     """Some families on a schedule of their own, None for not at all."""
-    families = {
-        name: FamilyConfig(enabled=schedule is not None, schedule=schedule or Schedule())
+    families: dict[str, Any] = {
+        name: replace(
+            getattr(MeasuresConfig(), name),
+            enabled=schedule is not None,
+            schedule=schedule or Schedule(),
+        )
         for name, schedule in schedules.items()
     }
     return MeasuresConfig(**families)

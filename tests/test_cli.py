@@ -28,6 +28,7 @@ SUMMARY_KEYS = [
     "step",
     "n_steps",
     "onset",
+    "slingshots",
     "final",
     "steps_per_second",
 ]

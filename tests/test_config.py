@@ -158,7 +158,7 @@ def test_an_impossible_value_is_refused_by_name(make: Callable[[], Any], names: 
 CHOICES = [
     (OptimConfig, "kind", "adamax", "optim.kind='adamax': allowed are adamw, adam, sgd"),
     (OptimConfig, "lr_rule", "", "optim.lr_rule='': allowed are constant, inverse_square_readout"),
-    (OptimConfig, "hold", "lr", "optim.hold='lr': allowed are lambda, eta_lambda"),
+    (OptimConfig, "hold", "lr", "optim.hold='lr': allowed are lambda, eta_lambda, eta_lambda_al"),
     (OptimConfig, "loss", "hinge", "optim.loss='hinge': allowed are cross_entropy, mse"),
     (OptimConfig, "loss_dtype", 64, "optim.loss_dtype=64: allowed are float64, float32"),
     (OptimConfig, "decay_exempt", ("bias", "b"), "optim.decay_exempt='b': allowed are tuples of "),

@@ -92,7 +92,11 @@ def counted(calls: Counter[str], name: str, part: Any) -> Callable[[], Any]:
 
 def test_every_part_of_a_snapshot_is_computed_at_most_once() -> None:
     whole, calls = make().snapshot(), Counter()
-    parts = ("gradient", "delta", "embedding", "scores", "pre_logits", "predictions")
+    parts = (
+        *("gradient", "delta", "embedding", "scores", "pre_logits", "predictions"),
+        *("attn_out", "shortcut", "mirrored"),
+        *("initial", "kernels", "hessian"),
+    )
     sources: dict[str, Any] = {name: counted(calls, name, getattr(whole, name)) for name in parts}
     snapshot = Snapshot(3, whole.params, loss=whole.loss, **sources)
     assert not calls
@@ -108,6 +112,9 @@ def test_every_part_of_a_snapshot_is_computed_at_most_once() -> None:
         ("attention", "scores"),
         ("fourier", "embedding"),
         ("compress", "pre_logits"),
+        ("shortcut", "shortcut"),
+        ("kernel", "kernels"),
+        ("hessian", "hessian"),
     ],
 )
 def test_a_measure_names_the_part_that_a_snapshot_lacks(family: str, part: str) -> None:
@@ -152,6 +159,32 @@ def test_norm_of_the_last_update_is_the_distance_between_the_parameters() -> Non
         distance = torch.linalg.vector_norm((x - before[name]).flatten(1), dim=1)
         torch.testing.assert_close(readings[f"norm/delta/{name}"], distance)
     assert "norm/delta/all" not in MEASURES["norm"](make(n_steps=0).snapshot())
+
+
+def test_the_change_is_the_distance_from_the_start_in_units_of_its_norm() -> None:
+    stack = make(n_steps=0)
+    start = stack.theta.clone()
+    assert MEASURES["norm"](stack.snapshot())["norm/change"].tolist() == [0.0, 0.0]
+    stack.advance(3)
+    expected = (stack.theta - start).norm(dim=1) / start.norm(dim=1)
+    readings = MEASURES["norm"](stack.snapshot())
+    torch.testing.assert_close(readings["norm/change"], expected)
+    with torch.no_grad():
+        stack.theta.copy_(-2 * start)
+    torch.testing.assert_close(
+        MEASURES["norm"](stack.snapshot())["norm/change"], torch.full_like(expected, 3.0)
+    )
+
+
+def test_the_start_of_a_resumed_run_is_the_same_bits() -> None:
+    stack, resumed = make(n_runs=1), make(n_steps=0, n_runs=1)
+    start = resumed.theta.clone()
+    parameters, moments = stack.state(0)
+    resumed.load(0, 3, parameters | moments)
+    assert torch.equal(resumed.initial, start)
+    key = "norm/change"
+    ours, theirs = (MEASURES["norm"](each.snapshot())[key] for each in (resumed, stack))
+    assert torch.equal(ours, theirs)
 
 
 def plain_losses(stack: Stack, run: int) -> tuple[PlainTransformer, dict[str, tuple]]:

@@ -9,6 +9,7 @@ from grok.config.key import from_dict as from_dict
 from grok.config.key import run_key as run_key
 from grok.config.key import to_dict as to_dict
 from grok.config.parse import ConfigError as ConfigError
+from grok.config.parse import flag_pairs as flag_pairs
 from grok.config.parse import load_run as load_run
 from grok.config.parse import parse_run as parse_run
 from grok.config.schedule import Schedule as Schedule

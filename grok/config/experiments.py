@@ -41,8 +41,12 @@ def experiments(kind: str = "configs") -> list[Experiment]:
     return [found[key] for key in sorted(found)]
 
 
-def find_experiment(name: str) -> Experiment:
+def find_experiment(name: str, kind: str = "configs") -> Experiment:
     """The experiment called ``name``, ``paper/name``, or the YAML file at that path.
+
+    Args:
+        name: What is looked for.
+        kind: ``configs``, or ``sweeps`` for a sweep file.
 
     Raises:
         InputError: If there is none or more than one; the message lists what there is.
@@ -54,11 +58,11 @@ def find_experiment(name: str) -> Experiment:
         return Experiment(path.resolve().parent.name, path.stem, path)
     paper, _, last = name.rpartition("/")
     paper = paper.replace("-", "_")
-    known = experiments()
+    known, what = experiments(kind), "sweep" if kind == "sweeps" else "experiment"
     matches = [e for e in known if e.name == last and paper in ("", e.paper)]
     if not matches:
-        names = ", ".join(e.name for e in known) or "none (no configs folder was found)"
-        raise InputError(f"no experiment named {name!r}; there are: {names}")
+        names = ", ".join(e.name for e in known) or f"none (no {kind} folder was found)"
+        raise InputError(f"no {what} named {name!r}; there are: {names}")
     if len(matches) > 1:
         names = " or ".join(f"{e.paper}/{e.name}" for e in matches)
         raise InputError(f"{name!r} is ambiguous; say {names}")

@@ -126,7 +126,7 @@ def _norm(name: Any) -> dict[str, Any]:
 
 def _expand(flags: Sequence[str]) -> list[str]:
     """Flags as ``--key=value``, seeds first, published names of norms as their flags."""
-    pairs = _pairs(flags)
+    pairs = flag_pairs(flags)
     seeds = [_seed(value) for key, value in pairs if key == "seed"]
     expanded = [f"--{key}={value}" for value in seeds for key in _SEEDS]
     for key, value in pairs:
@@ -157,8 +157,12 @@ def _nested_model(value: str) -> str:
     return json.dumps(model) if isinstance(model, dict) else value
 
 
-def _pairs(flags: Sequence[str]) -> list[tuple[str, str]]:
-    """``--key=value`` and ``--key value`` alike, names checked before values are looked for."""
+def flag_pairs(flags: Sequence[str]) -> list[tuple[str, str]]:
+    """``--key=value`` and ``--key value`` alike, names checked before values are looked for.
+
+    Raises:
+        ConfigError: If a name is none of the fields', or a value is missing.
+    """
     pairs, rest, names = [], list(flags), _names(to_dict(RunConfig())) | {"seed"}
     while rest:
         flag = rest.pop(0)

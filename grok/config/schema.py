@@ -28,6 +28,45 @@ def _task_family() -> FamilyConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KernelConfig(FamilyConfig):
+    """The tangent kernels; a reading costs as much as some four updates."""
+
+    enabled: bool = False
+    """Whether the family is read at all."""
+    schedule: Schedule = field(default_factory=Schedule)
+    """When it is read."""
+    n_pairs: int = 128
+    """Pairs of each split on which kernels are compared: the first ones of the split."""
+    n_projections: int = 4
+    """Random output directions whose kernels are averaged for the centred trace kernel."""
+
+    def __post_init__(self) -> None:
+        """Refuse an empty kernel."""
+        for name in ("n_pairs", "n_projections"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"measures.kernel.{name}={getattr(self, name)} must be 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HessianConfig(FamilyConfig):
+    """The Hessian of the training loss; a reading costs as much as 70 to 200 updates."""
+
+    enabled: bool = False
+    """Whether the family is read at all."""
+    schedule: Schedule = field(default_factory=Schedule)
+    """When it is read."""
+    n_eigenvalues: int = 3
+    """How many of the eigenvalues largest in magnitude."""
+
+    def __post_init__(self) -> None:
+        """Refuse no eigenvalue."""
+        if self.n_eigenvalues < 1:
+            raise ValueError(
+                f"measures.hessian.n_eigenvalues={self.n_eigenvalues} must be 1 or more"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class MeasuresConfig:
     """Which measures are read during the run, and when. None of them changes the training."""
 
@@ -40,7 +79,15 @@ class MeasuresConfig:
     fourier: FamilyConfig = field(default_factory=FamilyConfig)
     """FourierComponents: power of the embedding per frequency and how concentrated it is."""
     compress: FamilyConfig = field(default_factory=FamilyConfig)
-    """Compressibility: ranks and tail exponent of the pre-logits."""
+    """Compressibility: ranks and tail exponent of the pre-logits, rank of attention's output."""
+    shortcut: FamilyConfig = field(default_factory=FamilyConfig)
+    """ScaleShortcut: loss when the scale of the MLP's input is taken away."""
+    weights: FamilyConfig = field(default_factory=lambda: FamilyConfig(enabled=False))
+    """WeightSpectra: ranks and tail exponent of each weight matrix of the blocks."""
+    kernel: KernelConfig = field(default_factory=KernelConfig)
+    """KernelDrift: how far the tangent kernel has moved, and its alignment with the task."""
+    hessian: HessianConfig = field(default_factory=HessianConfig)
+    """LossCurvature: top eigenvalues of the Hessian of the training loss."""
 
 
 FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)
@@ -68,9 +115,10 @@ class OptimConfig:
     weight_decay: float = 1.0
     """lambda: a step of adamw shrinks the parameters by eta * lambda; adam and sgd add
     lambda * theta to the gradient."""
-    hold: Literal["lambda", "eta_lambda"] = "lambda"
-    """What stays fixed when the rate changes: lambda, or eta * lambda (then the decay used is
-    weight_decay * reference_lr / eta)."""
+    hold: Literal["lambda", "eta_lambda", "eta_lambda_alpha2"] = "lambda"
+    """What stays fixed when rate or readout scale change: lambda; or eta * lambda (then the decay
+    used is weight_decay * reference_lr / eta); or eta * lambda * model.readout_scale ** 2 (the
+    decay of the inverse square rule without its rate)."""
     reference_lr: float = 1e-3
     """Rate at which weight_decay is meant when eta * lambda is held."""
     decay_exempt: tuple[Literal["embed", "unembed", "bias", "norm"], ...] = ()
@@ -196,9 +244,12 @@ class RunConfig:
     @property
     def weight_decay(self) -> float:
         """Lambda after ``optim.hold``."""
-        if self.optim.hold == "eta_lambda":
-            return self.optim.weight_decay * self.optim.reference_lr / self.lr
-        return float(self.optim.weight_decay)
+        if self.optim.hold == "lambda":
+            return float(self.optim.weight_decay)
+        per_step = self.optim.weight_decay * self.optim.reference_lr
+        if self.optim.hold == "eta_lambda_alpha2":
+            per_step /= self.model.readout_scale**2
+        return per_step / self.lr
 
 
 def with_seed(config: RunConfig, seed: int) -> RunConfig:

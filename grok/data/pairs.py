@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int, Int64
+from jaxtyping import Bool, Int, Int64
 from torch import Tensor
 
 from grok.data.config import DataConfig, SplitMethod, n_train_rows
@@ -117,6 +117,30 @@ def split_rows(
         random.Random(seed).shuffle(rows)
         order = torch.tensor(rows, dtype=torch.int64)
     return order[:n_train], order[n_train:]
+
+
+def is_commutative(data: PairData) -> bool:
+    """Whether (b, a) is defined and has the label of (a, b), for every pair (a, b)."""
+    table = torch.full((data.n, data.n), -1)
+    table[data.a, data.b] = data.c
+    return torch.equal(table, table.T)
+
+
+def mirrored(data: PairData) -> Bool[Tensor, " test"]:
+    """Whether the mirror (b, a) of each test pair (a, b) is a training pair.
+
+    Args:
+        data: Pairs and split.
+
+    Returns:
+        One value per test pair, in the order of the split. False for (a, a), which is its own
+        mirror, and where (b, a) is not defined. Its mean is about the training share: a network
+        that knows its training pairs, that the operation commutes, and nothing else is right on
+        so many of the test pairs.
+    """
+    is_trained = torch.zeros(data.n, data.n, dtype=torch.bool)
+    is_trained[data.a[data.train], data.b[data.train]] = True
+    return is_trained[data.b[data.test], data.a[data.test]]
 
 
 def batch_rows(

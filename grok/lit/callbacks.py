@@ -5,110 +5,46 @@ once told where in it the embedding, the scores or the pre-logits are. Readings 
 trainer's loggers with the step at which they were taken. Reading changes nothing in the run.
 """
 
-from collections.abc import Callable
 from dataclasses import fields
-from functools import partial
 from typing import Any
 
-import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
 from grok.config import RunConfig, Schedule
-from grok.lit.loggers import write_readings
 from grok.lit.module import StackTask
+from grok.lit.reading import Find, MeasureCallback, step_of
 from grok.measures import (
-    Measure,
     Snapshot,
     attention_saturation,
     compressibility,
     fourier_components,
+    kernel_drift,
+    loss_curvature,
     norm_growth,
+    scale_shortcut,
     task,
+    weight_spectra,
 )
-
-Find = Callable[[LightningModule], Any]
-
-
-class MeasureCallback(Callback):
-    """Reads a measure whenever its schedule says that the step is due.
-
-    Args:
-        measure: Function from a snapshot to named scalars; the names become log keys.
-        schedule: When it is due.
-        parts: What a module that is not a :class:`StackTask` offers: arguments of
-            :class:`~grok.measures.Snapshot`, each a function of the module.
-    """
-
-    def __init__(
-        self, measure: Measure, schedule: Schedule | None = None, **parts: Find | None
-    ) -> None:
-        self.measure = measure
-        self.schedule = schedule or Schedule()
-        self.parts = {name: find for name, find in parts.items() if find is not None}
-        self._last_read: int | None = None
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Read the initialisation, which growth is relative to."""
-        self._last_read = None
-        self._read_if_due(trainer, pl_module)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
-    ) -> None:
-        """Read the model if this step is due."""
-        self._read_if_due(trainer, pl_module)
-
-    def _read_if_due(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        step = step_of(trainer, pl_module)
-        # With gradient accumulation several batches end at one step.
-        if step == self._last_read or not self.schedule.is_due(step):
-            return
-        self._last_read = step
-        snapshot = self.snapshot(pl_module, step)
-        with torch.no_grad():
-            write_readings(trainer.loggers, step, self.measure(snapshot), snapshot.active)
-
-    def snapshot(self, pl_module: LightningModule, step: int) -> Snapshot:
-        """The stack's own snapshot, or one made of the parts that were named."""
-        if isinstance(pl_module, StackTask):
-            return pl_module.snapshot()
-        params = {name: p.detach().unsqueeze(0) for name, p in pl_module.named_parameters()}
-        sources: dict[str, Any] = {
-            name: partial(_find, find, pl_module) for name, find in self.parts.items()
-        }
-        return Snapshot(step, params, **sources)
-
-
-def _find(find: Find, pl_module: LightningModule) -> Any:
-    """A part of a module in evaluation mode, with the ``run`` axis put before its tensors."""
-    modes = {module: module.training for module in pl_module.modules()}
-    pl_module.eval()
-    try:
-        return _stacked(find(pl_module))
-    finally:
-        for module, was_training in modes.items():
-            module.training = was_training
-
-
-def _stacked(part: Any) -> Any:
-    if isinstance(part, Tensor):
-        return part.detach().unsqueeze(0)
-    if isinstance(part, dict):
-        return {name: _stacked(value) for name, value in part.items()}
-    return type(part)(_stacked(value) for value in part)
-
-
-def step_of(trainer: Trainer, pl_module: LightningModule) -> int:
-    """Updates done: a stack counts its own, for other modules the trainer does."""
-    return pl_module.step if isinstance(pl_module, StackTask) else trainer.global_step
 
 
 class TaskReadings(MeasureCallback):
-    """Loss and accuracy on the training and test pairs."""
+    """Loss and accuracy on the training and test pairs.
 
-    def __init__(self, schedule: Schedule | None = None, predictions: Find | None = None) -> None:
-        super().__init__(task, schedule, predictions=predictions)
+    Args:
+        schedule: When it is read.
+        predictions: For a module of your own: logits ``[batch, class]`` and labels by split.
+        mirrored: For a module of your own: whether the mirror (b, a) of each pair (a, b) of the
+            split called ``test`` is trained on.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule | None = None,
+        predictions: Find | None = None,
+        mirrored: Find | None = None,
+    ) -> None:
+        super().__init__(task, schedule, predictions=predictions, mirrored=mirrored)
 
 
 class NormGrowth(MeasureCallback):
@@ -117,6 +53,8 @@ class NormGrowth(MeasureCallback):
     Works on any LightningModule that makes one update per batch; the gradient is read for a
     :class:`StackTask` only, since another module's training loss is its own affair.
     """
+
+    needs_update = True
 
     def __init__(self, schedule: Schedule | None = None) -> None:
         super().__init__(norm_growth, schedule)
@@ -168,15 +106,61 @@ class FourierComponents(MeasureCallback):
 
 
 class Compressibility(MeasureCallback):
-    """Ranks and tail exponent of what the unembedding reads.
+    """Ranks and tail exponent of what the unembedding reads, and rank of attention's output.
 
     Args:
         schedule: When it is read.
         pre_logits: For a module of your own: features ``[batch, d_model]`` by split.
+        attn_out: For a module of your own: by split, one ``[batch, d_model]`` per layer.
     """
 
-    def __init__(self, schedule: Schedule | None = None, pre_logits: Find | None = None) -> None:
-        super().__init__(compressibility, schedule, pre_logits=pre_logits)
+    def __init__(
+        self,
+        schedule: Schedule | None = None,
+        pre_logits: Find | None = None,
+        attn_out: Find | None = None,
+    ) -> None:
+        super().__init__(compressibility, schedule, pre_logits=pre_logits, attn_out=attn_out)
+
+
+class ScaleShortcut(MeasureCallback):
+    """Loss and accuracy with the scale of the MLP's input taken away.
+
+    Args:
+        schedule: When it is read.
+        shortcut: For a module of your own: by mode and split, logits ``[batch, class]`` and
+            labels.
+    """
+
+    def __init__(self, schedule: Schedule | None = None, shortcut: Find | None = None) -> None:
+        super().__init__(scale_shortcut, schedule, shortcut=shortcut)
+
+
+class WeightSpectra(MeasureCallback):
+    """Ranks and tail exponent of the weight matrices, on any LightningModule."""
+
+    def __init__(self, schedule: Schedule | None = None) -> None:
+        super().__init__(weight_spectra, schedule)
+
+
+class KernelDrift(MeasureCallback):
+    """Drift of the tangent kernels of a :class:`StackTask` and their alignment with the labels.
+
+    Which pairs and how many directions is in the ``measures.kernel`` of the run's config.
+    """
+
+    def __init__(self, schedule: Schedule | None = None) -> None:
+        super().__init__(kernel_drift, schedule)
+
+
+class LossCurvature(MeasureCallback):
+    """Top eigenvalues of the Hessian of a :class:`StackTask`'s training loss.
+
+    How many is in the ``measures.hessian`` of the run's config.
+    """
+
+    def __init__(self, schedule: Schedule | None = None) -> None:
+        super().__init__(loss_curvature, schedule)
 
 
 FAMILY_CALLBACKS: dict[str, type[Any]] = {
@@ -185,6 +169,10 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "attention": AttentionSaturation,
     "fourier": FourierComponents,
     "compress": Compressibility,
+    "shortcut": ScaleShortcut,
+    "weights": WeightSpectra,
+    "kernel": KernelDrift,
+    "hessian": LossCurvature,
 }
 """Callback of each measure family, under the family's name in the config."""
 

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from grok.checkpoints import Checkpoint, checkpoint_path, checkpoint_steps, latest_checkpoint
-from grok.config import RunConfig
-from grok.lit.keeper import Keeper, has_generalised
+from grok.config import RunConfig, run_key
+from grok.lit.keeper import Keeper, Series, has_generalised
+from grok.lit.replay import lacking
 from grok.runs import LockLost, ReadingsWriter, Run, RunLock, onsets, write_status
 from grok.tracking import Tracker
 from grok.training import Stack
@@ -39,14 +40,29 @@ class Job:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to train."""
-        status = self.run.status()
-        if status["status"] == "diverged":
-            return True
-        if status["status"] != "completed":
-            return False
-        return self.start >= self.config.n_steps or has_generalised(
-            self.config, self.writer, self.start
-        )
+        return _is_trained(self.run, self.config, self.start, self.writer.history)
+
+
+def is_finished(run: Run, config: RunConfig) -> bool:
+    """Whether training this run would do nothing: it is trained and lacks no reading.
+
+    Only looks; the run need not be locked.
+
+    Raises:
+        ValueError: If a file of the run is damaged or is another run's.
+    """
+    if run_key(run.config) != run_key(config):
+        raise ValueError(f"{run.dir / 'config.yaml'} is of another run")
+    step = max(checkpoint_steps(run), default=0)
+    return _is_trained(run, config, step, run.series) and not lacking(run, config)
+
+
+def _is_trained(run: Run, config: RunConfig, step: int, series: Series) -> bool:
+    """Whether a run whose state is that of ``step`` has nothing left to train."""
+    status = run.status()["status"]
+    if status != "completed":
+        return status == "diverged"
+    return step >= config.n_steps or has_generalised(config, series, step)
 
 
 def forget(run: Run) -> None:

@@ -1,9 +1,10 @@
 """The callback that keeps what a run needs to go on: checkpoints, readings, locks."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from grok.checkpoints import save_checkpoint
@@ -11,6 +12,8 @@ from grok.config import RunConfig
 from grok.lit.module import StackTask
 from grok.metrics.onset import sustained_onset
 from grok.runs import ReadingsWriter, RunLock, write_status
+
+Series = Callable[[str], tuple[np.ndarray, np.ndarray]]
 
 
 class Keeper(Callback):
@@ -66,7 +69,7 @@ class Keeper(Callback):
         for run, (config, writer) in enumerate(zip(self.configs, self.writers, strict=True)):
             if module.stack.ended_at[run] >= 0:
                 continue
-            if has_generalised(config, writer, module.step):
+            if has_generalised(config, writer.history, module.step):
                 self.stopped.add(run)
                 module.stack.finish_run(run)
 
@@ -88,13 +91,18 @@ class Keeper(Callback):
         self._saved_at, self._saved_step = time.monotonic(), module.stack.step
 
 
-def has_generalised(config: RunConfig, writer: ReadingsWriter, step: int) -> bool:
+def has_generalised(config: RunConfig, series: Series, step: int) -> bool:
     """Whether the run's stop rule is satisfied by its readings up to a step.
 
     After a kill there may be readings beyond the checkpoint, which the run has yet to reach.
+
+    Args:
+        config: The run.
+        series: Steps and values of a key: a writer's ``history`` or a stored run's ``series``.
+        step: Updates done.
     """
     if config.stop.when == "never":
         return False
-    steps, values = writer.history("acc/test")
+    steps, values = series("acc/test")
     seen, rule = steps <= step, config.stop
     return sustained_onset(steps[seen], values[seen], rule.accuracy, n=rule.readings) is not None

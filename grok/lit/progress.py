@@ -1,19 +1,15 @@
-"""What a person sees while a stack trains: a live line on a terminal, sparse lines elsewhere.
-
-Everything goes to standard error; standard output belongs to results.
-"""
+"""Callbacks that show or tell how far a stack has come."""
 
 import io
 import math
-import os
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from grok.lit.module import StackTask
+from grok.lit.status_line import StatusLine, duration
 from grok.runs import ReadingsWriter
 
 
@@ -35,44 +31,31 @@ class ProgressLine(Callback):
         stream: io.TextIOBase | None = None,
     ) -> None:
         self.writers, self.n_steps, self.name = writers, n_steps, name
-        self.stream = stream or sys.stderr
-        self.is_live = self.stream.isatty()
-        self.period = 0.2 if self.is_live else 10.0
-        self._began = self._shown = 0.0
+        self.status = StatusLine(stream)
+        self._began = 0.0
         self._first = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         assert isinstance(pl_module, StackTask)
-        self._began = self._shown = time.monotonic()
+        self._began = time.monotonic()
+        self.status.start()
         self._first = pl_module.step
         where = f", resumed at step {self._first:,}" if self._first else ""
         runs = f" and {len(self.writers) - 1} more" if len(self.writers) > 1 else ""
-        print(f"{self.name}{runs}: {self.n_steps:,} steps{where}", file=self.stream, flush=True)
+        self.status.say(f"{self.name}{runs}: {self.n_steps:,} steps{where}")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
     ) -> None:
         """Show where the stack is, if the last time is long enough ago."""
         assert isinstance(pl_module, StackTask)
-        now = time.monotonic()
-        if now - self._shown < self.period:
-            return
-        self._shown = now
-        self.show(self.line(pl_module.step, now - self._began))
-
-    def show(self, text: str) -> None:
-        """Print a line, on a terminal over the one before."""
-        end = "" if self.is_live else "\n"
-        if self.is_live:
-            # A line that wraps could not be taken back.
-            text = "\r\x1b[2K" + text[: self._columns() - 1]
-        print(text, end=end, file=self.stream, flush=True)
+        if self.status.is_due():
+            self.status.show(self.line(pl_module.step, time.monotonic() - self._began))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the live line."""
-        if self.is_live:
-            print(file=self.stream, flush=True)
+        self.status.end()
 
     def line(self, step: int, seconds: float) -> str:
         """One line of progress.
@@ -92,21 +75,36 @@ class ProgressLine(Callback):
         parts.append(f"{speed:.1f} steps/s")
         return " | ".join(parts)
 
-    def _columns(self) -> int:
-        try:
-            return os.get_terminal_size(self.stream.fileno()).columns or 80
-        except OSError:
-            return 80
-
     def _last(self, key: str) -> float | None:
         _, values = self.writers[0].history(key)
         return float(values[-1]) if len(values) else None
 
 
-def duration(seconds: float) -> str:
-    """Seconds as 0:42 or 1:02:03; a question mark where unknown."""
-    if not math.isfinite(seconds):
-        return "?"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+class StepReport(Callback):
+    """Tells a function the step now and then, until the training is told to stop.
+
+    Args:
+        tell: Called with the updates done, before the first one and then after blocks.
+        period: Seconds between two calls, at least.
+    """
+
+    def __init__(self, tell: Callable[[int], None], period: float = 0.5) -> None:
+        self.tell, self.period = tell, period
+        self._told = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell where the training begins."""
+        self._tell(pl_module)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
+    ) -> None:
+        """Tell the step, if the last time is long enough ago."""
+        if time.monotonic() - self._told >= self.period:
+            self._tell(pl_module)
+
+    def _tell(self, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, StackTask)
+        self._told = time.monotonic()
+        if not pl_module.should_stop():
+            self.tell(pl_module.step)

@@ -1,7 +1,8 @@
-"""Readings that a finished run lacks, taken by training it once more.
+"""Readings that a finished run lacks, from its checkpoints or by training it once more.
 
-On a CPU a run is deterministic, so a replay passes through the same parameters; whether it did
-is checked against the stored checkpoint. Nothing but readings is written.
+Where every step that is due has a checkpoint, the parameters are read from there. Otherwise the
+run is replayed: on a CPU it is deterministic, so that a replay passes through the same parameters;
+whether it did is checked against the last checkpoint. Nothing but readings is written.
 """
 
 import logging
@@ -10,14 +11,21 @@ from collections.abc import Mapping
 import torch
 from lightning.pytorch import Callback
 
-from grok.checkpoints import latest_checkpoint
+from grok.checkpoints import (
+    checkpoint_path,
+    checkpoint_steps,
+    latest_checkpoint,
+    load_checkpoint,
+)
 from grok.config import RunConfig
 from grok.keys import find_key
-from grok.lit.callbacks import MeasureCallback, measure_callbacks
-from grok.lit.loggers import StoreLogger
+from grok.lit.callbacks import measure_callbacks
+from grok.lit.loggers import StoreLogger, write_readings
 from grok.lit.module import Blocks, PairDataModule, StackTask
 from grok.lit.progress import ProgressLine
+from grok.lit.reading import MeasureCallback
 from grok.lit.signals import Interrupted, SignalCatcher
+from grok.lit.status_line import StatusLine
 from grok.lit.trainer import fit, pick_device
 from grok.runs import ReadingsWriter, Run
 from grok.tracking import NoTracker
@@ -45,6 +53,61 @@ def _due_steps(callback: MeasureCallback, last: int) -> list[int]:
         steps.append(step)
         step = callback.schedule.next_due(step)
     return steps
+
+
+def fill(
+    run: Run,
+    writer: ReadingsWriter,
+    config: RunConfig,
+    families: Mapping[str, MeasureCallback],
+    progress: bool = True,
+) -> None:
+    """Add the readings of families that a finished run lacks.
+
+    Raises:
+        Interrupted: After a signal; what was read is kept.
+    """
+    kept, last = set(checkpoint_steps(run)), run.status()["step"]
+    stored = {
+        name: callback
+        for name, callback in families.items()
+        if not callback.needs_update and set(_due_steps(callback, last)) <= kept
+    }
+    if stored:
+        _measure_checkpoints(run, writer, config, stored, progress)
+    if left := {name: c for name, c in families.items() if name not in stored}:
+        replay(run, writer, config, left, progress)
+
+
+def _measure_checkpoints(
+    run: Run,
+    writer: ReadingsWriter,
+    config: RunConfig,
+    families: Mapping[str, MeasureCallback],
+    progress: bool,
+) -> None:
+    """Read families on the stored parameters of every step at which one is due."""
+    stack = Stack([config], PairDataModule([config]).pairs, pick_device(config.device))
+    last = run.status()["step"]
+    steps = sorted(set().union(*(_due_steps(c, last) for c in families.values())))
+    logger, line = StoreLogger([writer], [NoTracker()]), StatusLine()
+    if progress:
+        line.say(f"{run.key}: reads {', '.join(families)} from its {len(steps)} checkpoints")
+    with SignalCatcher() as catcher:
+        for done, step in enumerate(steps):
+            if catcher.caught is not None:
+                writer.flush()
+                raise Interrupted(catcher.caught)
+            if progress and line.is_due():
+                line.show(f"  {done} / {len(steps)} checkpoints")
+            stack.show(0, step, load_checkpoint(checkpoint_path(run, step)).parameters)
+            snapshot = stack.snapshot()
+            for callback in families.values():
+                if callback.schedule.is_due(step):
+                    with torch.no_grad():
+                        write_readings([logger], step, callback.measure(snapshot), None)
+    writer.flush()
+    writer.compact()
 
 
 def replay(

@@ -2,9 +2,14 @@
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+
+ECHO = 1.0
+"""Seconds after a signal in which another is the same order: a scheduler or a terminal tells
+every process of a sweep, and the sweep tells its workers."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -22,12 +27,13 @@ class Interrupted(KeyboardInterrupt):
 class SignalCatcher:
     """Context in which SIGINT, SIGTERM and SIGUSR2 are remembered instead of obeyed.
 
-    A second signal is obeyed at once. Outside the main thread, where Python allows no
-    handlers, nothing is caught.
+    A second signal, :data:`ECHO` or more after the first, is obeyed at once. Outside the main
+    thread, where Python allows no handlers, nothing is caught.
     """
 
     def __init__(self) -> None:
         self.caught: int | None = None
+        self._caught_at = 0.0
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> "SignalCatcher":
@@ -53,10 +59,12 @@ class SignalCatcher:
             self._before.setdefault(which, before)
 
     def _catch(self, signum: int, _: FrameType | None) -> None:
-        if self.caught is not None:
+        now = time.monotonic()
+        if self.caught is None:
+            self.caught, self._caught_at = signum, now
+        elif now - self._caught_at >= ECHO:
             signal.signal(signum, signal.SIG_DFL)
             signal.raise_signal(signum)
-        self.caught = signum
 
     def is_caught(self) -> bool:
         """Whether a signal has come."""

@@ -11,13 +11,14 @@ import torch
 from lightning.pytorch import Callback
 
 from grok.config import RunConfig, Schedule
-from grok.lit.callbacks import MeasureCallback, measure_callbacks
+from grok.lit.callbacks import measure_callbacks
 from grok.lit.job import Job, conclude, fail, forget
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
 from grok.lit.module import Blocks, PairDataModule, StackTask
 from grok.lit.progress import ProgressLine
-from grok.lit.replay import lacking, replay
+from grok.lit.reading import MeasureCallback
+from grok.lit.replay import fill, lacking
 from grok.lit.signals import Interrupted, SignalCatcher
 from grok.lit.trainer import fit, pick_device
 from grok.runs import Run, RunLock, RunStore, default_runs_dir
@@ -35,9 +36,10 @@ def train(
 ) -> Run:
     """Train one run, or go on with it, and return it.
 
-    A run that is finished is not trained again, unless readings are asked for that it lacks:
-    then it is replayed for them. One that was interrupted goes on from its last checkpoint, and
-    its readings then equal those of an uninterrupted run.
+    A run that is finished is not trained again. Readings that it lacks are added: from its
+    checkpoints where they cover the steps, otherwise the run is replayed for them. One that was
+    interrupted goes on from its last checkpoint, and its readings then equal those of an
+    uninterrupted run.
 
     The process is set to ``config.threads`` CPU threads and flushes denormal numbers, since
     both change the bytes of the result.
@@ -99,7 +101,7 @@ def train_stack(
                 raise Interrupted(caught)
         for job in jobs:
             if families := lacking(job.run, job.config):
-                replay(job.run, job.writer, job.config, families, progress)
+                fill(job.run, job.writer, job.config, families, progress)
     return runs
 
 

@@ -6,7 +6,7 @@ Labels may lack leading run axes, or have them of size one: all runs then share 
 
 import torch
 from einops import reduce
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -83,6 +83,20 @@ def accuracy(
         Share in [0, 1]. Of tied largest logits the first counts as the answer. A row that
         contains NaN is wrong. An empty batch gives NaN.
     """
+    return is_right(logits, labels).double().mean(dim=-1)
+
+
+def is_right(
+    logits: Float[Tensor, "*run batch c"], labels: Int[Tensor, "*#run batch"]
+) -> Bool[Tensor, "*run batch"]:
+    """Whether the largest logit of each example is that of the right class, as in accuracy.
+
+    Args:
+        logits: One row per example.
+        labels: Right class of each example, 0, ..., c - 1.
+
+    Returns:
+        Of tied largest logits the first counts as the answer. A row that contains NaN is wrong.
+    """
     largest, answer = logits.max(dim=-1)  # NaN, if the row has one
-    is_right = (answer == labels) & ~largest.isnan()
-    return is_right.double().mean(dim=-1)
+    return (answer == labels) & ~largest.isnan()

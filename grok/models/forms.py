@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grok.models.layers import activation, attention_scale, linear, split_heads
-from grok.models.transformer import Activations, Dropout, Parameters, Transformer
+from grok.models.transformer import Activations, Dropout, MlpRead, Parameters, Transformer
 
 Form = Literal["full", "last", "token", "folded"]
 
@@ -151,8 +151,12 @@ def token_forward(
     params: Parameters,
     a: Int[Tensor, "run batch"],
     b: Int[Tensor, "run batch"],
+    mlp_read: MlpRead | None = None,
 ) -> Activations:
-    """The token form: every activation of the ``=`` row, as a query axis of length 1."""
+    """The token form: every activation of the ``=`` row, as a query axis of length 1.
+
+    ``mlp_read`` changes what the MLP reads; None leaves it.
+    """
     t = tables(model, params)
     mix = _mix(model, t, a, b)
     block = model.after_attention(
@@ -162,6 +166,7 @@ def token_forward(
         rearrange(mix.scores, "run batch key head -> run batch head 1 key"),
         rearrange(mix.pattern, "run batch key head -> run batch head 1 key"),
         rearrange(mix.z, "run batch d_model -> run batch 1 d_model"),
+        mlp_read=mlp_read,
     )
     return model.readout(params, (block,))
 

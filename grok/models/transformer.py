@@ -30,6 +30,8 @@ from grok.models.layers import activation, attention_scale, linear, normalise, s
 
 Parameters = Mapping[str, Tensor]
 Dropout = Callable[[Tensor], Tensor]
+MlpRead = Callable[[str, Tensor], Tensor]
+"""What an MLP reads in place of its input, given the block's prefix and that input."""
 
 
 class BlockActivations(NamedTuple):
@@ -41,6 +43,7 @@ class BlockActivations(NamedTuple):
     z: Float[Tensor, "run batch query d_model"]
     attn_out: Float[Tensor, "run batch query d_model"]
     resid_mid: Float[Tensor, "run batch query d_model"]
+    mlp_in: Float[Tensor, "run batch query d_model"]
     mlp_pre: Float[Tensor, "run batch query d_mlp"]
     mlp_post: Float[Tensor, "run batch query d_mlp"]
     mlp_out: Float[Tensor, "run batch query d_model"]
@@ -153,6 +156,7 @@ class Transformer:
         *,
         read: Literal["all", "last"] = "all",
         drop: Dropout | None = None,
+        mlp_read: MlpRead | None = None,
     ) -> Activations:
         """The full form: every position, the reference for every other form.
 
@@ -161,6 +165,7 @@ class Transformer:
             tokens: Ids of ``a``, ``b`` and ``=`` of each run's batch.
             read: ``last`` computes only the ``=`` row of the last block, all the loss needs.
             drop: Dropout on what attention and MLP add to the stream; None in evaluation.
+            mlp_read: Changes what each MLP reads; None leaves it.
         """
         vocab = self.n + 1
         offset = vocab * torch.arange(tokens.shape[0], device=tokens.device)
@@ -171,12 +176,18 @@ class Transformer:
         for layer in range(self.config.n_layers):
             is_last = layer == self.config.n_layers - 1
             query = x[:, :, -1:] if read == "last" and is_last else x
-            blocks.append(self._block(params, f"blocks.{layer}.", x, query, drop))
+            blocks.append(self._block(params, f"blocks.{layer}.", x, query, drop, mlp_read))
             x = blocks[-1].resid_post
         return self.readout(params, tuple(blocks))
 
     def _block(
-        self, params: Parameters, prefix: str, x: Tensor, query: Tensor, drop: Dropout | None
+        self,
+        params: Parameters,
+        prefix: str,
+        x: Tensor,
+        query: Tensor,
+        drop: Dropout | None,
+        mlp_read: MlpRead | None,
     ) -> BlockActivations:
         """Attention of the query rows over all positions, then the MLP on the query rows."""
         norm, n_heads = self.config.norm, self.config.n_heads
@@ -197,7 +208,7 @@ class Transformer:
             pattern, v, "run batch head query key, run batch key head d -> run batch query head d"
         )
         z = rearrange(mixed, "run batch query head d -> run batch query (head d)")
-        return self.after_attention(params, prefix, query, scores, pattern, z, drop)
+        return self.after_attention(params, prefix, query, scores, pattern, z, drop, mlp_read)
 
     def project(
         self, params: Parameters, prefix: str, name: str, x: Tensor, is_normed: bool
@@ -215,6 +226,7 @@ class Transformer:
         pattern: Float[Tensor, "run batch head query key"],
         z: Float[Tensor, "run batch query d_model"],
         drop: Dropout | None = None,
+        mlp_read: MlpRead | None = None,
     ) -> BlockActivations:
         """The rest of a block once the heads have mixed their values into ``z``.
 
@@ -228,6 +240,8 @@ class Transformer:
         if norm.post:
             resid_mid = self.norm(params, prefix + "ln1_post", resid_mid)
         mlp_in = self.norm(params, prefix + "ln2", resid_mid) if norm.mlp else resid_mid
+        if mlp_read is not None:
+            mlp_in = mlp_read(prefix, mlp_in)
         mlp_pre = linear(mlp_in, params[prefix + "W_in"], params.get(prefix + "b_in"))
         gate = None
         if self.config.act == "glu":
@@ -239,9 +253,8 @@ class Transformer:
         resid_post = resid_mid + drop(mlp_out)
         if norm.post:
             resid_post = self.norm(params, prefix + "ln2_post", resid_post)
-        return BlockActivations(
-            x, scores, pattern, z, attn_out, resid_mid, mlp_pre, mlp_post, mlp_out, resid_post
-        )
+        mlp = (mlp_in, mlp_pre, mlp_post, mlp_out)
+        return BlockActivations(x, scores, pattern, z, attn_out, resid_mid, *mlp, resid_post)
 
     def readout(self, params: Parameters, blocks: tuple[BlockActivations, ...]) -> Activations:
         """Final norm and unembedding of the last block's output."""

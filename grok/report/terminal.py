@@ -9,7 +9,7 @@ from rich.table import Table
 
 from grok.config import experiments
 from grok.keys import FAMILY_MEANINGS, KEYS
-from grok.runs import RunStore, default_runs_dir, live_owner
+from grok.runs import Run, RunStore, default_runs_dir, live_owner
 
 _SHOWN_ONSETS = {
     "train_acc_99": "train accuracy 0.99",
@@ -42,16 +42,20 @@ def print_summary(found: Mapping[str, Any]) -> None:
     for name, meaning in _SHOWN_ONSETS.items():
         step = found["onset"].get(name)
         table.add_row(meaning, "not reached" if step is None else _onset(name, step))
+    slingshots = found["slingshots"]
+    if slingshots and slingshots["number"]:
+        first, number = slingshots["starts"][0], slingshots["number"]
+        table.add_row("slingshots of the test loss", f"{number:,}, the first at step {first:,}")
     for key, meaning in _SHOWN_FINAL.items():
         if key in found["final"]:
             table.add_row(meaning, f"{found['final'][key]:.4g}")
     if found["steps_per_second"]:
         table.add_row("speed", f"{found['steps_per_second']:.1f} steps/s, readings included")
     table.add_row("folder", _near(Path(found["dir"])))
-    console = _console()
-    _print_table(console, table, soft_wrap=True)
+    out = console()
+    print_table(out, table, soft_wrap=True)
     if found["status"] == "interrupted":
-        console.print("The same command goes on from there.")
+        out.print("The same command goes on from there.")
 
 
 def _progress(found: Mapping[str, Any]) -> str:
@@ -71,21 +75,22 @@ def _onset(name: str, step: int) -> str:
     return f"{step:,} steps" if name == "delay" else f"step {step:,}"
 
 
-def _console() -> Console:
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = 200  # for files and pipes: rows that grep finds whole
-    return console
+def console() -> Console:
+    """Where tables go."""
+    out = Console(highlight=False, markup=False)
+    if not out.is_terminal:
+        out.width = 200  # for files and pipes: rows that grep finds whole
+    return out
 
 
-def _print_table(console: Console, table: RenderableType, *, soft_wrap: bool = False) -> None:
+def print_table(out: Console, table: RenderableType, *, soft_wrap: bool = False) -> None:
     """The table, without the blanks that fill its columns where no terminal needs them."""
-    with console.capture() as capture:
-        console.print(table, soft_wrap=soft_wrap)
+    with out.capture() as capture:
+        out.print(table, soft_wrap=soft_wrap)
     text = capture.get()
-    if not console.is_terminal:
+    if not out.is_terminal:
         text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
-    console.file.write(text)
+    out.file.write(text)
 
 
 def inventory(what: str, runs_dir: Path | None = None) -> list[dict[str, Any]]:
@@ -101,12 +106,12 @@ def inventory(what: str, runs_dir: Path | None = None) -> list[dict[str, Any]]:
             for k in KEYS
         ]
     if what == "runs":
-        return [_stored(run) for run in RunStore(runs_dir or default_runs_dir()).runs()]
+        return [stored_row(run) for run in RunStore(runs_dir or default_runs_dir()).runs()]
     kind = "configs" if what == "experiments" else "sweeps"
     return [{"name": e.name, "paper": e.paper, "what": e.title} for e in experiments(kind)]
 
 
-def _stored(run: Any) -> dict[str, Any]:
+def stored_row(run: Run) -> dict[str, Any]:
     """One stored run; a killed one still says that it is running, so its lock is asked."""
     status = run.status()
     state = status["status"]
@@ -118,23 +123,28 @@ def _stored(run: Any) -> dict[str, Any]:
 
 def print_inventory(found: Mapping[str, list[dict[str, Any]]]) -> None:
     """Tables of :func:`inventory`, one per kind."""
-    console = _console()
+    out = console()
     for what, rows in found.items():
-        console.print(f"{what}: {len(rows) or 'none'}")
+        out.print(f"{what}: {len(rows) or 'none'}")
         if not rows:
             continue
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for name in rows[0]:
-            is_name = name in ("name", "key", "run")  # copied into commands, so never cut
-            table.add_column(name, overflow="fold", no_wrap=is_name)
-        for row in rows:
-            table.add_row(*("" if v is None else str(v) for v in row.values()))
-        _print_table(console, table)
-        console.print()
+        print_rows(out, rows)
+        out.print()
     if "measures" in found:
-        console.print("families, switched and scheduled in a config as measures.<family>:")
+        out.print("families, switched and scheduled in a config as measures.<family>:")
         for family, meaning in FAMILY_MEANINGS.items():
-            console.print(f"  {family}: {meaning}")
+            out.print(f"  {family}: {meaning}")
+
+
+def print_rows(out: Console, rows: list[dict[str, Any]]) -> None:
+    """One or more rows of plain values as a table, with their names as its head."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in rows[0]:
+        is_name = name in ("name", "key", "run")  # copied into commands, so never cut
+        table.add_column(name, overflow="fold", no_wrap=is_name)
+    for row in rows:
+        table.add_row(*("" if v is None else str(v) for v in row.values()))
+    print_table(out, table)
 
 
 def keys_page() -> str:

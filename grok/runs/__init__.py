@@ -15,6 +15,7 @@ from grok.runs.owner import Owner as Owner
 from grok.runs.owner import live_owner as live_owner
 from grok.runs.run import Run as Run
 from grok.runs.run import open_run as open_run
+from grok.runs.run import plain as plain
 from grok.runs.run import write_status as write_status
 from grok.runs.store import RunStore as RunStore
 from grok.runs.store import default_runs_dir as default_runs_dir

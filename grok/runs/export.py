@@ -11,12 +11,14 @@ from grok.runs.files import write_atomic
 from grok.runs.run import Run
 
 
-def export(runs: Sequence[Run], path: Path) -> int:
+def export(runs: Sequence[Run], path: Path, keys: Sequence[str] = ()) -> int:
     """Write the readings of runs as CSV or Parquet, by the ending of the name.
 
     Args:
         runs: The runs.
         path: File to write; columns ``run``, ``step``, then one per key, empty where not read.
+        keys: Only these, and the steps at which a run read one of them; default all. A run that
+            read none of them is left out.
 
     Returns:
         Number of rows.
@@ -25,10 +27,13 @@ def export(runs: Sequence[Run], path: Path) -> int:
         InputError: If there is no reading to write.
         OSError: If the file cannot be written; names ``path``.
     """
-    tables = [run.readings().insert_column(0, pl.lit(run.key).alias("run")) for run in runs]
-    tables = [table for table in tables if table.height]
+    found = ((run, _kept(run.readings(), keys)) for run in runs)
+    tables = [
+        table.insert_column(0, pl.lit(run.key).alias("run")) for run, table in found if table.height
+    ]
     if not tables:
-        raise InputError("no readings to export")
+        of_keys = f" of {', '.join(keys)}" if keys else ""
+        raise InputError(f"no readings{of_keys} to export")
     table = pl.concat(tables, how="diagonal")
     keys = sorted(set(table.columns) - {"run", "step"})
     table = table.select("run", "step", *keys)
@@ -37,6 +42,16 @@ def export(runs: Sequence[Run], path: Path) -> int:
     except OSError as error:  # the error names the temporary file
         raise OSError(error.errno, error.strerror, str(path)) from error
     return table.height
+
+
+def _kept(table: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """The columns asked for, without the steps at which none of them was read."""
+    if not keys:
+        return table
+    columns = [key for key in keys if key in table.columns]
+    return table.select("step", *columns).filter(
+        pl.any_horizontal(pl.col(columns).is_not_null()) if columns else pl.lit(False)
+    )
 
 
 def _encoded(table: pl.DataFrame, suffix: str) -> bytes:

@@ -166,19 +166,19 @@ def write_status(run: Run, *, status: Status, step: int, **fields: Any) -> None:
     """
     if status not in get_args(Status):
         raise ValueError(f"status={status!r} is not one of {', '.join(get_args(Status))}")
-    values = _plain({"status": status, "step": step, **fields})
+    values = plain({"status": status, "step": step, **fields})
     text = json.dumps(values, indent=1, allow_nan=False)
     write_atomic(run.dir / "status.json", text.encode())
 
 
-def _plain(value: Any) -> Any:
-    """The value as JSON can hold it."""
+def plain(value: Any) -> Any:
+    """The value as JSON can hold it: null for a number that is not finite, paths as text."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
+        return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):

@@ -2,7 +2,11 @@
 
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+import polars as pl
+
 from grok.metrics.onset import onset, sustained_onset
+from grok.metrics.slingshot import Slingshots, slingshots
 from grok.runs.run import Run
 
 
@@ -41,8 +45,7 @@ def onsets(run: Run) -> dict[str, int | None]:
         if event.key not in table.columns:
             found |= {name: None, f"{name}_sustained": None}
             continue
-        series = table.select("step", event.key).drop_nulls()
-        steps, values = series["step"].to_numpy(), series[event.key].to_numpy()
+        steps, values = _series(table, event.key)
         found[name] = onset(steps, values, event.threshold, event.direction)
         found[f"{name}_sustained"] = sustained_onset(
             steps, values, event.threshold, event.direction, n=SUSTAINED_READINGS
@@ -52,9 +55,25 @@ def onsets(run: Run) -> dict[str, int | None]:
     return found
 
 
+def loss_slingshots(run: Run) -> Slingshots | None:
+    """Excursions of the test loss above 0.5 after it first was 0.1; None if it was not read.
+
+    They have the resolution of the schedule of ``measures.task``.
+    """
+    table = run.readings()
+    if "loss/test" not in table.columns:
+        return None
+    return slingshots(*_series(table, "loss/test"))
+
+
+def _series(table: pl.DataFrame, key: str) -> tuple[np.ndarray, np.ndarray]:
+    series = table.select("step", key).drop_nulls()
+    return series["step"].to_numpy(), series[key].to_numpy()
+
+
 def summary(run: Run) -> dict[str, Any]:
     """The run as one object: what ``grok train --json`` prints."""
-    status = run.status()
+    status, found = run.status(), loss_slingshots(run)
     return {
         "run": run.key,
         "dir": str(run.dir),
@@ -62,6 +81,7 @@ def summary(run: Run) -> dict[str, Any]:
         "step": status["step"],
         "n_steps": run.config.n_steps,
         "onset": onsets(run),
+        "slingshots": None if found is None else found._asdict(),
         "final": run.final(),
         "steps_per_second": status.get("steps_per_second"),
     }

@@ -4,9 +4,9 @@ Shapes as in :mod:`grok.training.stack`. One forward pass over all pairs serves 
 that is due at a step; it is the token form where there is one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import torch
 from jaxtyping import Float, Shaped
@@ -14,6 +14,9 @@ from torch import Tensor
 
 from grok.measures import Snapshot
 from grok.models.forms import attention_rows, has_tables, pair_tokens, token_forward
+from grok.training.curvature import hessian
+from grok.training.kernel import kernel_pair
+from grok.training.shortcut import shortcut_predictions
 
 if TYPE_CHECKING:
     from grok.training.stack import Stack
@@ -37,11 +40,15 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         labels = by_split(stack.c)
         return {split: (h[split], labels[split]) for split in h}
 
+    def layers_by_split(layers: list[Tensor]) -> dict[str, list[Tensor]]:
+        each = [by_split(layer) for layer in layers]
+        return {split: [layer[split] for layer in each] for split in get_args(Split)}
+
     def gradient() -> dict[str, Tensor]:
         with torch.enable_grad():
             return stack.named(stack.gradient()[1])
 
-    previous = stack.previous
+    previous, mirrored = stack.previous, stack.mirrored
     is_cyclic = stack.config.data.operation != "compose"
     return Snapshot(
         stack.step,
@@ -52,6 +59,12 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         scores=lambda: _scores(stack, output),
         pre_logits=lambda: by_split(output().pre_logits),
         predictions=predictions,
+        attn_out=lambda: layers_by_split(output().attn_out),
+        shortcut=lambda: shortcut_predictions(stack, layers_by_split(output().mlp_lengths), CHUNK),
+        mirrored=None if mirrored is None else lambda: mirrored,
+        initial=lambda: stack.named(stack.initial),
+        kernels=lambda: kernel_pair(stack),
+        hessian=lambda: hessian(stack),
         loss=lambda h, labels: stack.loss(h, labels, torch.float64),
         active=stack.alive.clone(),
     )
@@ -71,6 +84,10 @@ class _Output(NamedTuple):
     logits: Float[Tensor, "run pair cls"]
     scores: list[Float[Tensor, "run pair head query key"]]
     """By layer, all query rows; empty where tables give them for less."""
+    attn_out: list[Float[Tensor, "run pair d_model"]]
+    """By layer, what attention adds to the stream at the last position."""
+    mlp_lengths: list[Float[Tensor, "run pair query"]]
+    """By layer, L2 norms of what the MLP reads."""
 
 
 CHUNK = 8192
@@ -84,11 +101,16 @@ def _probe(stack: "Stack") -> _Output:
         _forward(stack, a, b)
         for a, b in zip(stack.a.split(CHUNK, dim=1), stack.b.split(CHUNK, dim=1), strict=True)
     ]
-    scores = [torch.cat(layer, dim=1) for layer in zip(*(c.scores for c in chunks), strict=True)]
+
+    def layers(each: Iterable[list[Tensor]]) -> list[Tensor]:
+        return [torch.cat(layer, dim=1) for layer in zip(*each, strict=True)]
+
     return _Output(
         torch.cat([c.pre_logits for c in chunks], dim=1),
         torch.cat([c.logits for c in chunks], dim=1),
-        scores,
+        layers(c.scores for c in chunks),
+        layers(c.attn_out for c in chunks),
+        layers(c.mlp_lengths for c in chunks),
     )
 
 
@@ -100,7 +122,13 @@ def _forward(stack: "Stack", a: Tensor, b: Tensor) -> _Output:
     else:
         full = stack.model.forward(stack.params, pair_tokens(stack.model, a, b))
         scores = [block.scores for block in full.blocks]
-    return _Output(full.pre_logits[:, :, -1], full.logits[:, :, -1], scores)
+    return _Output(
+        full.pre_logits[:, :, -1],
+        full.logits[:, :, -1],
+        scores,
+        [block.attn_out[:, :, -1] for block in full.blocks],
+        [torch.linalg.vector_norm(block.mlp_in, dim=-1) for block in full.blocks],
+    )
 
 
 def _scores(stack: "Stack", output: Callable[[], _Output]) -> list[Tensor]:

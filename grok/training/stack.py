@@ -6,22 +6,23 @@ split; ``batch`` - pairs of one update.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from grok.config import RunConfig
-from grok.data.pairs import PairData, batch_rows
-from grok.measures import Snapshot
+from grok.data.pairs import PairData, batch_rows, is_commutative, mirrored
+from grok.measures.snapshot import Kernels, Snapshot
 from grok.metrics.loss import cross_entropy, mse
 from grok.models.forms import Form, training_form
 from grok.models.forms import logits as form_logits
-from grok.models.init import initial_parameters
 from grok.models.transformer import Dropout, Transformer
 from grok.training.compat import check_stackable
 from grok.training.dropout import dropout
 from grok.training.flat import FlatLayout
+from grok.training.kernel import tangent_kernels
 from grok.training.optim import StackOptimizer
 from grok.training.probe import probe_snapshot
 
@@ -75,6 +76,9 @@ class Stack:
         self.train = torch.stack([d.train for d in self.data]).to(self.device)
         self.test = torch.stack([d.test for d in self.data]).to(self.device)
         self._train_batch = tuple(x.gather(1, self.train) for x in (self.a, self.b, self.c))
+        self.mirrored: Tensor | None = None
+        if all(is_commutative(d) for d in self.data):
+            self.mirrored = torch.stack([mirrored(d) for d in self.data]).to(self.device)
         models = [c.model for c in self.configs]
         self.readout_scale = self._column([m.readout_scale for m in models])
         self.temperature = self._column([m.temperature for m in models])
@@ -86,7 +90,7 @@ class Stack:
         """One row of weights per run, and views of it under the parameters' names."""
         self.layout = FlatLayout(self.model)
         self.n_trained = self.layout.n_trained
-        self.theta = self._initial_theta()
+        self.theta = self.layout.initial(self.configs).to(self.device, self.dtype)
         self.params = self.named(self.theta)
         self.leaves = [self.params[name].requires_grad_() for name in self.layout.trained]
         decays = self.layout.decays(self.config.optim.decay_exempt)
@@ -99,13 +103,15 @@ class Stack:
         )
         self.initial_logits = self._initial_logits()
 
-    def _initial_theta(self) -> Float[Tensor, "run weight"]:
-        rows = []
-        for config in self.configs:
-            model = Transformer(config.model, self.model.n)
-            parameters = initial_parameters(model, config.model.init_seed)
-            rows.append(torch.cat([parameters[name].flatten() for name in self.layout.shapes]))
-        return torch.stack(rows).to(self.device, self.dtype)
+    @cached_property
+    def initial(self) -> Float[Tensor, "run weight"]:
+        """Parameters at step 0, made from the seeds again by whoever asks first."""
+        return self.layout.initial(self.configs).to(self.device, self.dtype)
+
+    @cached_property
+    def initial_kernels(self) -> Kernels:
+        """Tangent kernels at step 0."""
+        return tangent_kernels(self, self.initial)
 
     def named(self, flat: Float[Tensor, "run weight"]) -> dict[str, Tensor]:
         """Parameters by name, ``[run, ...]``, as views of flat rows."""
@@ -233,20 +239,31 @@ class Stack:
         }
         return parameters, moments
 
-    def load(self, run: int, step: int, parameters: Mapping[str, Tensor]) -> None:
+    def load(self, run: int, step: int, state: Mapping[str, Tensor]) -> None:
         """Put a run's parameters and moments back; all runs of a stack resume at one step.
 
         Raises:
             ValueError: If a tensor is missing or has another shape.
         """
+        self.show(run, step, state)
+        for moment, flat in self.optimizer.state.items():
+            self._place(run, flat, f"{moment}.", state)
+
+    def show(self, run: int, step: int, parameters: Mapping[str, Tensor]) -> None:
+        """Put parameters of some step in place to be measured; moments stay as they are.
+
+        Raises:
+            ValueError: If a tensor is missing or has another shape.
+        """
         self.step = step
-        flats = {"": self.theta} | {f"{k}.": flat for k, flat in self.optimizer.state.items()}
-        for prefix, flat in flats.items():
-            for name, view in self.named(flat).items():
-                saved = parameters.get(prefix + name)
-                if saved is None or saved.shape != view.shape[1:]:
-                    raise ValueError(f"checkpoint does not fit the model: {prefix + name}")
-                view[run].copy_(saved)
+        self._place(run, self.theta, "", parameters)
+
+    def _place(self, run: int, flat: Tensor, prefix: str, saved: Mapping[str, Tensor]) -> None:
+        for name, view in self.named(flat).items():
+            found = saved.get(prefix + name)
+            if found is None or found.shape != view.shape[1:]:
+                raise ValueError(f"checkpoint does not fit the model: {prefix + name}")
+            view[run].copy_(found)
 
     def snapshot(self) -> Snapshot:
         """What measures read: parameters, and probe activations computed on demand."""

@@ -13,10 +13,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from grok.config import RunConfig, Schedule, parse_run
 from grok.data.pairs import pair_data
-from grok.lit.callbacks import MeasureCallback, measure_callbacks
+from grok.lit.callbacks import measure_callbacks
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
 from grok.lit.module import Blocks, PairDataModule, StackTask
+from grok.lit.reading import MeasureCallback
 from grok.lit.signals import SignalCatcher
 from grok.lit.trainer import fit
 from grok.measures import MEASURES

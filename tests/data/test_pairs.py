@@ -2,17 +2,24 @@
 
 import random
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from grok.data.config import DataConfig, SplitMethod, n_train_rows
-from grok.data.pairs import PairData, batch_rows, pair_data, split_rows
+from grok.data.pairs import (
+    PairData,
+    batch_rows,
+    is_commutative,
+    mirrored,
+    pair_data,
+    split_rows,
+)
 from grok.groups import Operation, group
 
 METHODS: tuple[SplitMethod, ...] = get_args(SplitMethod)
@@ -101,8 +108,6 @@ def test_a_split_leaves_the_global_generators_alone(method: SplitMethod) -> None
     assert states() == before
 
 
-# No deadline: another program on the machine must not fail a test.
-@settings(deadline=None)
 @given(
     method=st.sampled_from(METHODS),
     n_pairs=st.integers(1, 400),
@@ -222,3 +227,38 @@ def test_a_batch_that_does_not_fit_is_refused(batch_size: int) -> None:
 def test_a_step_before_the_first_is_refused() -> None:
     with pytest.raises(ValueError, match="step=-1"):
         batch_rows(torch.arange(4), 2, seed=0, step=-1)
+
+
+@pytest.mark.parametrize(
+    ("seed", "fraction"), [(456, 0.309), (789, 0.300), (111, 0.307), (222, 0.297), (333, 0.299)]
+)
+def test_mirror_fractions_are_those_of_the_published_splits(seed: int, fraction: float) -> None:
+    """Section 1.1 of the dossier of the inductive-bias paper, to its digits."""
+    data = pair_data(DataConfig(split="python_shuffle_test_floor", split_seed=seed))
+    assert round(mirrored(data).double().mean().item(), 3) == fraction
+
+
+@pytest.mark.parametrize("config", [DataConfig(p=7), DataConfig(p=7, operation="div")], ids=str)
+def test_a_pair_is_mirrored_if_its_swap_is_trained_on(config: DataConfig) -> None:
+    data = pair_data(replace(config, train_fraction=0.5))
+    pairs = list(zip(data.a.tolist(), data.b.tolist(), strict=True))
+    trained = {pairs[row] for row in data.train}
+    test = [pairs[row] for row in data.test]
+    assert mirrored(data).tolist() == [(b, a) in trained for a, b in test]
+    assert any(a == b for a, b in test)
+    assert not any(m for m, (a, b) in zip(mirrored(data), test, strict=True) if a == b)
+
+
+def test_what_commutes_is_told_from_the_table() -> None:
+    def of(operation: Operation, **fields: Any) -> bool:
+        return is_commutative(pair_data(DataConfig(operation=operation, **fields)))
+
+    commutative: set[Operation] = {"add", "mul", "x2_y2", "x2_xy_y2", "sum_xor", "sum_and"}
+    for operation in get_args(Operation):
+        if operation != "compose":
+            is_expected = operation in commutative | {"sum_rsh"}
+            assert of(operation, p=11) == is_expected, operation
+    assert of("compose", group="C6")
+    assert of("compose", group="C2xC3")
+    assert not of("compose", group="S3")
+    assert of("sub", p=2)  # a - b = a + b mod 2

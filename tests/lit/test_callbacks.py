@@ -18,11 +18,13 @@ from grok.lit.callbacks import (
     AttentionSaturation,
     Compressibility,
     FourierComponents,
-    MeasureCallback,
     NormGrowth,
+    ScaleShortcut,
     TaskReadings,
+    WeightSpectra,
 )
 from grok.lit.module import Blocks, PairDataModule, StackTask
+from grok.lit.reading import MeasureCallback
 from grok.lit.train import train
 from grok.measures import MissingPart, Snapshot
 from grok.training import Stack
@@ -180,6 +182,41 @@ def test_task_readings_of_a_module_of_your_own_count_right_answers(tmp_path: Pat
     assert rows_of(logger) == {0: {"acc/test": 0.75}}
 
 
+def test_losses_without_scale_and_mirrors_of_a_module_of_your_own_are_read(
+    tmp_path: Path,
+) -> None:
+    logger = CSVLogger(tmp_path)
+    logits, labels = torch.eye(4), torch.tensor([0, 1, 2, 0])
+    mirrored = torch.tensor([True, False, False, True])
+    callbacks: list[Callback] = [
+        TaskReadings(
+            Schedule(),
+            predictions=lambda _: {"test": (logits, labels)},
+            mirrored=lambda _: mirrored,
+        ),
+        ScaleShortcut(Schedule(), shortcut=lambda _: {"strict": {"test": (-logits, labels)}}),
+    ]
+    plain_trainer(callbacks, logger).fit(Halving(), batches(1))
+    assert rows_of(logger) == {
+        0: {
+            "acc/test": 0.75,
+            "acc/test_mirrored": 0.5,
+            "acc/test_unmirrored": 1.0,
+            "shortcut/acc/strict/test": 0.25,
+        }
+    }
+
+
+def test_weights_of_a_module_of_your_own_are_its_matrices(tmp_path: Path) -> None:
+    logger = CSVLogger(tmp_path)
+    plain_trainer([WeightSpectra(Schedule())], logger).fit(Probed(), batches(1))
+    row = rows_of(logger)[0]
+    # Twelve points of a circle: cos and sin have the same length and are orthogonal.
+    assert row["compress/weight_effective_rank/embedding"] == pytest.approx(2)
+    assert row["compress/weight_rank"] == row["compress/weight_rank/embedding"] == 2
+    assert not any(key.endswith("/w") for key in row)
+
+
 def test_a_measure_says_which_part_it_misses(tmp_path: Path) -> None:
     trainer = plain_trainer([FourierComponents()], CSVLogger(tmp_path))
     with pytest.raises(MissingPart, match="needs the model's embedding"):
@@ -219,6 +256,10 @@ SCHEDULES = {
     "attention": Schedule(every=15),
     "fourier": Schedule(dense=2, every=0),
     "compress": Schedule(every=25),
+    "shortcut": Schedule(dense=1, every=30),
+    "weights": Schedule(every=35),
+    "kernel": Schedule(every=40),
+    "hessian": Schedule(every=70),
 }
 
 
@@ -238,7 +279,7 @@ def test_a_family_that_is_off_is_not_read(tmp_path: Path) -> None:
     config = run_config(n_steps=3, measures=measures(norm=None, attention=None))
     found = train(config, tmp_path, progress=False).final()
     families = {row.family for key in found if (row := find_key(key))}
-    assert families == {"task", "fourier", "compress"}
+    assert families == {"task", "fourier", "compress", "shortcut"}
 
 
 def test_the_fourier_basis_is_not_asked_for_on_a_group_that_has_none(tmp_path: Path) -> None:

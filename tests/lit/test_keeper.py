@@ -58,16 +58,16 @@ def test_a_run_has_generalised_when_enough_readings_in_a_row_are_high(
     config = run_config(stop=StopConfig(when="sustained", accuracy=0.99, readings=3))
     for step, value in enumerate(values):
         writer.add(25 * step, {"acc/test": value})
-    assert has_generalised(config, writer, 1000) == holds
-    assert not has_generalised(never(config), writer, 1000)
+    assert has_generalised(config, writer.history, 1000) == holds
+    assert not has_generalised(never(config), writer.history, 1000)
 
 
 def test_readings_beyond_the_step_of_a_run_do_not_stop_it(writer: ReadingsWriter) -> None:
     config = run_config(stop=StopConfig(when="sustained", accuracy=0.99, readings=3))
     for step in (10, 20, 30):  # a kill left these, and a checkpoint at 20
         writer.add(step, {"acc/test": 1.0})
-    assert not has_generalised(config, writer, 20)
-    assert has_generalised(config, writer, 30)
+    assert not has_generalised(config, writer.history, 20)
+    assert has_generalised(config, writer.history, 30)
 
 
 def test_a_stop_rule_ends_the_run_at_the_reading_that_satisfies_it(tmp_path: Path) -> None:

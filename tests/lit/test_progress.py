@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from grok.lit.progress import ProgressLine, duration
+from grok.lit.progress import ProgressLine
+from grok.lit.status_line import duration
 from grok.lit.train import train, train_stack
 from grok.runs import ReadingsWriter, RunStore
 from tests.running import run_config
@@ -58,7 +59,7 @@ def test_a_live_line_never_wraps(writer: ReadingsWriter) -> None:
         writer.add(0, {f"loss/{split}": 1.5e-7, f"acc/{split}": 0.5})
     terminal = Terminal()
     progress = ProgressLine([writer], 1_000_000, "name", terminal)
-    progress.show(progress.line(123_456, 1e5))
+    progress.status.show(progress.line(123_456, 1e5))
     [start, shown] = terminal.getvalue().split("\r\x1b[2K")
     assert start == ""
     assert len(shown) == 79

@@ -10,7 +10,7 @@ from unittest.mock import Mock, patch
 import pytest
 import torch
 
-from grok.config import RunConfig, Schedule, run_key
+from grok.config import CheckpointConfig, RunConfig, Schedule, run_key
 from grok.data.pairs import pair_data
 from grok.lit.signals import Interrupted
 from grok.lit.train import train, train_stack
@@ -236,6 +236,24 @@ def test_cuda_is_refused_where_there_is_none(tmp_path: Path) -> None:
         pytest.raises(ValueError, match=r"device=cuda: no CUDA device.*allowed here: auto, cpu"),
     ):
         train(replace(run_config(), device="cuda"), tmp_path, progress=False)
+
+
+@pytest.mark.slow
+def test_checkpoints_give_the_readings_that_a_finished_run_lacks_without_training(
+    tmp_path: Path,
+) -> None:
+    often, kept = Schedule(every=20), CheckpointConfig(every=20)
+    late_ones = ("attention", "fourier", "compress", "shortcut", "weights", "kernel", "hessian")
+    complete = run_config(
+        n_steps=60, checkpoint=kept, measures=measures(**dict.fromkeys(late_ones, often))
+    )
+    without = replace(complete, measures=measures(**dict.fromkeys(late_ones)))
+    run = train(without, tmp_path / "late", progress=False)
+    stored = checkpoints(run)
+    with patch.object(Stack, "update", side_effect=AssertionError("it trains")):
+        late = train(complete, tmp_path / "late", progress=False)
+    assert checkpoints(late) == stored
+    assert_same(late, train(complete, tmp_path / "early", progress=False))
 
 
 @pytest.mark.slow

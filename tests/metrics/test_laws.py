@@ -25,7 +25,14 @@ from grok.metrics.fourier import (
     fourier_power,
     top_share,
 )
-from grok.metrics.loss import accuracy, cross_entropy, mse
+from grok.metrics.kernel import (
+    centred_label_alignment,
+    kernel_cosine_distance,
+    kernel_distance,
+    kernel_norm,
+    label_alignment,
+)
+from grok.metrics.loss import accuracy, cross_entropy, is_right, mse
 from grok.metrics.norms import l2_norm
 from grok.metrics.spectra import (
     effective_rank,
@@ -38,8 +45,8 @@ from grok.metrics.spectra import (
     stable_rank,
 )
 
-# Neither maps the tensors of one run: a constant of the group, and series of readings.
-WITHOUT_RUNS = {"fourier_basis", "onset", "sustained_onset"}
+# None maps the tensors of one run: a constant of the group, and series of readings.
+WITHOUT_RUNS = {"fourier_basis", "onset", "slingshots", "sustained_onset"}
 
 
 def gaussian(*shape: int) -> Callable[[], Tensor]:
@@ -69,7 +76,13 @@ class Case(NamedTuple):
 CASES = {
     "cross_entropy": Case(cross_entropy, (gaussian(4, 30, 9), labels)),
     "mse": Case(mse, (gaussian(4, 30, 9), labels)),
+    "is_right": Case(is_right, (gaussian(4, 30, 9), labels)),
     "accuracy": Case(accuracy, (gaussian(4, 30, 9), labels)),
+    "kernel_norm": Case(kernel_norm, (gaussian(4, 30, 30),)),
+    "kernel_distance": Case(kernel_distance, (gaussian(4, 8, 8), pattern(4, 8, 8))),
+    "kernel_cosine_distance": Case(kernel_cosine_distance, (gaussian(4, 8, 8), pattern(4, 8, 8))),
+    "label_alignment": Case(label_alignment, (gaussian(4, 30, 30), labels)),
+    "centred_label_alignment": Case(centred_label_alignment, (gaussian(4, 30, 30), labels)),
     "l2_norm": Case(l2_norm, (gaussian(4, 50),)),
     "attention_entropy": Case(attention_entropy, (pattern(4, 6, 2, 3, 3),)),
     "published_entropy": Case(published_entropy, (pattern(4, 6, 2, 3, 3),)),

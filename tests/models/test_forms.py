@@ -14,6 +14,7 @@ from grok.models.forms import (
     can_fold,
     has_tables,
     logits,
+    pair_tokens,
     tables,
     token_forward,
     training_form,
@@ -128,6 +129,43 @@ def test_token_form_gives_every_activation_of_the_last_row(norm: NormConfig) -> 
     for name, ours in token.blocks[0]._asdict().items():
         theirs = getattr(full.blocks[0], name)[..., -1:, :]
         torch.testing.assert_close(ours.expand_as(theirs), theirs, msg=name)
+
+
+def half_of(_: str, u: Tensor) -> Tensor:
+    return u / 2
+
+
+@pytest.mark.parametrize("norm", EVERY_PLACEMENT, ids=lambda norm: norm.name)
+def test_the_token_form_changes_what_the_mlp_reads_as_the_full_form_does(norm: NormConfig) -> None:
+    model = transformer(norm=norm, act="glu")
+    params = random_parameters(model, 2)
+    a, b = random_pairs(2, 11, model.n)
+    tokens = pair_tokens(model, a, b)
+    full = model.forward(params, tokens, mlp_read=half_of)
+    token = token_forward(model, params, a, b, half_of)
+    torch.testing.assert_close(token.logits, full.logits[:, :, -1:])
+    unchanged = token_forward(model, params, a, b)
+    torch.testing.assert_close(token.blocks[0].mlp_in, unchanged.blocks[0].mlp_in / 2)
+    assert torch.equal(token.blocks[0].resid_mid, unchanged.blocks[0].resid_mid)
+
+
+@pytest.mark.parametrize("fields", [{}, {"n_layers": 2}, {"norm": norm_config("pre")}], ids=str)
+def test_an_mlp_that_reads_its_own_input_changes_no_bit(fields: dict[str, Any]) -> None:
+    model = transformer(**fields)
+    params = random_parameters(model, 2)
+    a, b = random_pairs(2, 11, model.n)
+    prefixes = []
+
+    def same(prefix: str, u: Tensor) -> Tensor:
+        prefixes.append(prefix)
+        return u
+
+    out = model.forward(params, pair_tokens(model, a, b), read="last", mlp_read=same).logits
+    assert torch.equal(out[:, :, -1], logits(model, params, a, b, "last"))
+    assert prefixes == [f"blocks.{layer}." for layer in range(model.config.n_layers)]
+    if has_tables(model):
+        out = token_forward(model, params, a, b, same).logits
+        assert torch.equal(out[:, :, 0], logits(model, params, a, b, "token"))
 
 
 @pytest.mark.parametrize(("q", "k"), [(False, False), (False, True), (True, False), (True, True)])

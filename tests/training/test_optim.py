@@ -125,6 +125,17 @@ BOOKKEEPING: list[tuple[dict[str, Any], float, float]] = [
         4e-3,
         0.25,
     ),
+    # The decay of the inverse square rule at a constant rate, and with its own rate.
+    ({"readout_scale": 0.5, "hold": "eta_lambda_alpha2"}, 1e-3, 4.0),
+    (
+        {
+            "readout_scale": 0.5,
+            "lr_rule": "inverse_square_readout",
+            "hold": "eta_lambda_alpha2",
+        },
+        4e-3,
+        1.0,
+    ),
 ]
 
 

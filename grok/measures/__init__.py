@@ -1,0 +1,28 @@
+"""Snapshots, and the named measures that read them: one file per family."""
+
+from grok.measures.attention import attention_saturation as attention_saturation
+from grok.measures.compress import compressibility as compressibility
+from grok.measures.fourier import fourier_components as fourier_components
+from grok.measures.hessian import loss_curvature as loss_curvature
+from grok.measures.kernel import kernel_drift as kernel_drift
+from grok.measures.norm import norm_growth as norm_growth
+from grok.measures.shortcut import scale_shortcut as scale_shortcut
+from grok.measures.snapshot import Measure as Measure
+from grok.measures.snapshot import MissingPart as MissingPart
+from grok.measures.snapshot import Readings as Readings
+from grok.measures.snapshot import Snapshot as Snapshot
+from grok.measures.task import task as task
+from grok.measures.weights import weight_spectra as weight_spectra
+
+MEASURES: dict[str, Measure] = {
+    "task": task,
+    "norm": norm_growth,
+    "attention": attention_saturation,
+    "fourier": fourier_components,
+    "compress": compressibility,
+    "shortcut": scale_shortcut,
+    "weights": weight_spectra,
+    "kernel": kernel_drift,
+    "hessian": loss_curvature,
+}
+"""Measure of each family, under the family's name in the config."""

@@ -1,0 +1,195 @@
+"""Snapshots, and the named measures that read them.
+
+A *snapshot* is a model at one step: its parameters and, computed at most once and only when
+asked for, what it does on the probe. A *measure* is a function from a snapshot to named
+scalars, one value per run. Nothing here knows which model it is, so the same measures read a
+stack of ours, somebody's module, or a stored checkpoint.
+
+Shapes: ``run`` - runs trained together; ``batch`` - probe pairs of a split; ``p`` - group
+elements; ``query``, ``key`` - positions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Float64, Int
+from torch import Tensor
+
+Readings = dict[str, Tensor]
+Measure = Callable[["Snapshot"], Readings]
+ByName = Mapping[str, Tensor]
+Product = Callable[[Float64[Tensor, " weight"]], Float64[Tensor, " weight"]]
+"""A symmetric matrix, by its products with vectors."""
+
+
+class MissingPart(ValueError):
+    """A measure asked a snapshot for something that it does not have."""
+
+
+class Kernels(NamedTuple):
+    """Tangent kernels K = J J^T of the logits, readout scale included."""
+
+    sum: Float64[Tensor, "run train train"]
+    """Of the sum of all logits, on training pairs."""
+    trace: Float64[Tensor, "run pair pair"]
+    """Of the logits centred over classes, added up over classes; training pairs, then test."""
+
+
+class KernelPair(NamedTuple):
+    """Tangent kernels at two times, on the same pairs."""
+
+    now: Kernels
+    initial: Kernels
+    labels: Mapping[str, Int[Tensor, "run pair"]]
+    """Labels of the pairs by split, in the order of ``trace``."""
+
+
+class Hessian(NamedTuple):
+    """Hessian of each run's training loss."""
+
+    products: Sequence[Callable[[], Product]]
+    """One per run; what a call returns may hold much memory."""
+    n_weights: int
+    n_eigenvalues: int
+    """How many eigenvalues are asked for."""
+
+
+class Snapshot:
+    """A model at one step.
+
+    Every argument after ``params`` is a function without arguments, called at most once, when
+    a measure needs what it gives; leave out what there is not.
+
+    Args:
+        step: Updates done.
+        params: Every parameter by name, each with a leading ``run`` axis.
+        gradient: Gradient of the whole training loss at these parameters, by name.
+        delta: What the last update changed, by name.
+        embedding: Rows of W_E for the group elements 0, ..., p - 1, ``[run, p, d_model]``.
+        scores: For each layer the attention scores on the probe, masked entries -inf,
+            ``[run, batch, head, query, key]``; the last query row is the one read out.
+        pre_logits: By split, what the unembedding reads, ``[run, batch, d_model]``.
+        predictions: By split, logits ``[run, batch, class]`` and labels ``[run, batch]``.
+        initial: Every parameter at step 0, by name.
+        attn_out: By split and layer, what attention adds to the stream at the last position,
+            ``[run, batch, d_model]``.
+        shortcut: By mode (``legacy``, ``strict``, ``matched``) and split, logits and labels with
+            the scale of the MLP's input taken away.
+        mirrored: Whether the mirror (b, a) of a test pair (a, b) is trained on, ``[run, test]``.
+        kernels: Tangent kernels now and at step 0.
+        hessian: Products of the training loss's Hessian with vectors.
+        loss: Loss of logits and labels, ``[run]``.
+        active: Runs whose parameters are of this step; None for all.
+    """
+
+    def __init__(
+        self,
+        step: int,
+        params: ByName,
+        *,
+        gradient: Callable[[], ByName] | None = None,
+        delta: Callable[[], ByName] | None = None,
+        embedding: Callable[[], Float[Tensor, "run p d_model"]] | None = None,
+        scores: Callable[[], list[Float[Tensor, "run batch head query key"]]] | None = None,
+        pre_logits: Callable[[], Mapping[str, Float[Tensor, "run batch d_model"]]] | None = None,
+        predictions: Callable[[], Mapping[str, tuple[Tensor, Tensor]]] | None = None,
+        initial: Callable[[], ByName] | None = None,
+        attn_out: Callable[[], Mapping[str, list[Tensor]]] | None = None,
+        shortcut: Callable[[], Mapping[str, Mapping[str, tuple[Tensor, Tensor]]]] | None = None,
+        mirrored: Callable[[], Bool[Tensor, "run test"]] | None = None,
+        kernels: Callable[[], KernelPair] | None = None,
+        hessian: Callable[[], Hessian] | None = None,
+        loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+        active: Bool[Tensor, " run"] | None = None,
+    ) -> None:
+        self.step = step
+        self.params = params
+        self.loss = loss
+        self.active = active
+        self._sources = {
+            "gradient": gradient,
+            "delta": delta,
+            "embedding": embedding,
+            "scores": scores,
+            "pre_logits": pre_logits,
+            "predictions": predictions,
+            "initial": initial,
+            "attn_out": attn_out,
+            "shortcut": shortcut,
+            "mirrored": mirrored,
+            "kernels": kernels,
+            "hessian": hessian,
+        }
+
+    def has(self, name: str) -> bool:
+        """Whether the snapshot can give this."""
+        return self._sources[name] is not None
+
+    def _get(self, name: str):
+        source = self._sources[name]
+        if source is None:
+            raise MissingPart(f"this measure needs the model's {name}, which the snapshot lacks")
+        with torch.no_grad():
+            return source()
+
+    @cached_property
+    def gradient(self) -> ByName:
+        """Gradient of the whole training loss, by name."""
+        return self._get("gradient")
+
+    @cached_property
+    def delta(self) -> ByName:
+        """What the last update changed, by name."""
+        return self._get("delta")
+
+    @cached_property
+    def embedding(self) -> Float[Tensor, "run p d_model"]:
+        """Embedding of the group elements."""
+        return self._get("embedding")
+
+    @cached_property
+    def scores(self) -> list[Float[Tensor, "run batch head query key"]]:
+        """Attention scores by layer."""
+        return self._get("scores")
+
+    @cached_property
+    def pre_logits(self) -> Mapping[str, Float[Tensor, "run batch d_model"]]:
+        """Pre-logits by split."""
+        return self._get("pre_logits")
+
+    @cached_property
+    def predictions(self) -> Mapping[str, tuple[Tensor, Int[Tensor, "run batch"]]]:
+        """Logits and labels by split."""
+        return self._get("predictions")
+
+    @cached_property
+    def initial(self) -> ByName:
+        """Parameters at step 0."""
+        return self._get("initial")
+
+    @cached_property
+    def attn_out(self) -> Mapping[str, list[Float[Tensor, "run batch d_model"]]]:
+        """Attention output by split and layer."""
+        return self._get("attn_out")
+
+    @cached_property
+    def shortcut(self) -> Mapping[str, Mapping[str, tuple[Tensor, Int[Tensor, "run batch"]]]]:
+        """Logits and labels without the scale of the MLP's input, by mode and split."""
+        return self._get("shortcut")
+
+    @cached_property
+    def mirrored(self) -> Bool[Tensor, "run test"]:
+        """Whether the mirror of a test pair is trained on."""
+        return self._get("mirrored")
+
+    @cached_property
+    def kernels(self) -> KernelPair:
+        """Tangent kernels now and at step 0."""
+        return self._get("kernels")
+
+    @cached_property
+    def hessian(self) -> Hessian:
+        """Products of the Hessian with vectors."""
+        return self._get("hessian")

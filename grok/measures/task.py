@@ -1,0 +1,42 @@
+"""Loss and accuracy."""
+
+from collections.abc import Mapping
+
+from jaxtyping import Bool, Float64
+from torch import Tensor
+
+from grok.measures.snapshot import Readings, Snapshot
+from grok.metrics.loss import accuracy, is_right
+
+
+def task(snapshot: Snapshot) -> Readings:
+    """Loss and accuracy of each split, with the parameters after ``step`` updates.
+
+    Of a commutative operation also the accuracy on the test pairs whose mirror is trained on
+    and on the others: NaN where there are none. A network that has learned no more than that
+    ab = ba is right on the former alone.
+    """
+    readings = loss_and_accuracy(snapshot, snapshot.predictions)
+    if snapshot.has("mirrored"):
+        right, mirrored = is_right(*snapshot.predictions["test"]), snapshot.mirrored
+        readings["acc/test_mirrored"] = _share(right, mirrored)
+        readings["acc/test_unmirrored"] = _share(right, ~mirrored)
+    return readings
+
+
+def loss_and_accuracy(
+    snapshot: Snapshot, predictions: Mapping[str, tuple[Tensor, Tensor]], prefix: str = ""
+) -> Readings:
+    """Loss (where the snapshot has one) and accuracy of logits and labels, by name."""
+    readings: Readings = {}
+    for name, (logits, labels) in predictions.items():
+        if snapshot.loss is not None:
+            readings[f"{prefix}loss/{name}"] = snapshot.loss(logits, labels)
+        readings[f"{prefix}acc/{name}"] = accuracy(logits, labels)
+    return readings
+
+
+def _share(
+    which: Bool[Tensor, "run batch"], among: Bool[Tensor, "run batch"]
+) -> Float64[Tensor, " run"]:
+    return (which & among).double().sum(dim=-1) / among.sum(dim=-1)
