@@ -1,0 +1,197 @@
+"""The sweep files we ship: what W&B accepts, and the runs the paper made."""
+
+import itertools
+import re
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from grok.config import RunConfig, flatten, parse_run, run_key, to_dict, with_seed
+from grok.sweep import Sweep, SweepRun, read_sweep
+from tests.builders import PAPER
+from tests.sweep.sheets import SHEETS, Point
+
+FOLDER = Path(__file__).parents[2] / "sweeps" / "inductive_bias"
+FILES = sorted(FOLDER.glob("*.yaml"))
+
+of_each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+
+
+@cache
+def sweep_of(path: Path) -> Sweep:
+    return read_sweep(str(path))
+
+
+@cache
+def runs_of_one_seed(path: Path) -> list[SweepRun]:
+    return sweep_of(path).runs(["--seeds=456"])
+
+
+@cache
+def document(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def head(path: Path) -> str:
+    """The comment that a file starts with."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return "\n".join(itertools.takewhile(lambda line: line.startswith("#"), lines))
+
+
+def cells(path: Path) -> Iterator[dict[str, Any]]:
+    """The grid of a file with dotted names, expanded without the package."""
+    axes = {
+        name: spec["values"] if "values" in spec else [spec["value"]]
+        for name, spec in document(path)["parameters"].items()
+    }
+    return (dict(zip(axes, cell, strict=True)) for cell in itertools.product(*axes.values()))
+
+
+def point(config: RunConfig) -> frozenset[tuple[str, Any]]:
+    """In what a run differs from the paper's without LayerNorm; rate and decay as used."""
+
+    def described(run: RunConfig) -> Point:
+        values = flatten(to_dict(run)) | {"lr": run.lr, "weight_decay": run.weight_decay}
+        skipped = ("tracking.", "measures.", "model.norm.", "optim.lr", "optim.hold")
+        norm = {k: v for k, v in values.items() if k.startswith("model.norm.")}
+        values = {k: v for k, v in values.items() if not k.startswith(skipped)}
+        del values["optim.weight_decay"]  # as asked for; the one used is there already
+        return values | (norm if any(run.model.norm.flags) else {})
+
+    base = described(PAPER) | {k: v for k, v in flatten(to_dict(PAPER)).items() if "norm." in k}
+    seeds = ("data.split_seed", "data.order_seed", "model.init_seed")
+    found = {k: v for k, v in described(config).items() if v != base[k] and k not in seeds}
+    return rounded(found)
+
+
+def rounded(values: Point) -> frozenset[tuple[str, Any]]:
+    """Hashable, floats to twelve digits: 1e-3 / 0.75**2 has more than one last bit."""
+    return frozenset(
+        (key, float(f"{value:.12g}") if isinstance(value, float | int) else value)
+        for key, value in values.items()
+    )
+
+
+@pytest.fixture(scope="session")
+def wandb_sweeps() -> Any:
+    """W&B's package of sweeps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it names pydantic's settings as in version 1
+        import sweeps
+    return sweeps
+
+
+def test_every_file_has_a_sheet() -> None:
+    assert {path.stem for path in FILES} == SHEETS.keys()
+
+
+@of_each_file
+def test_wandb_accepts_the_file(path: Path, wandb_sweeps: Any) -> None:
+    assert wandb_sweeps.schema_violations_from_proposed_config(document(path)) == []
+
+
+def test_wandb_refuses_a_misspelt_file(wandb_sweeps: Any) -> None:
+    violations = wandb_sweeps.schema_violations_from_proposed_config
+    assert violations(document(FILES[0]) | {"metirc": {}}) != []
+    assert violations(document(FILES[0]) | {"method": "gird"}) != []
+
+
+@of_each_file
+def test_wandb_proposes_the_cells_of_the_grid(path: Path, wandb_sweeps: Any) -> None:
+    n = SHEETS[path.stem].n_runs
+    proposed = wandb_sweeps.next_runs(document(path), [], n=n + 1, validate=False)
+    assert proposed.pop() is None  # there are no more
+    configs = [{name: spec["value"] for name, spec in run.config.items()} for run in proposed]
+    assert sorted(map(_items, configs)) == sorted(map(_items, cells(path)))
+
+
+def _items(cell: dict[str, Any]) -> str:
+    return str(sorted(cell.items()))
+
+
+@of_each_file
+def test_its_runs_are_the_intended_ones(path: Path) -> None:
+    intended = SHEETS[path.stem].points
+    runs = runs_of_one_seed(path)
+    assert {point(run.config) for run in runs} == {rounded(each) for each in intended}
+    assert len(runs) == len(intended)
+
+
+@of_each_file
+def test_it_lists_seeds_last_and_every_cell_has_all_of_them(path: Path) -> None:
+    sheet = SHEETS[path.stem]
+    assert list(sweep_of(path).axes)[-1] == "seed"
+    assert sweep_of(path).axes["seed"] == sheet.seeds
+    assert len(list(cells(path))) == sheet.n_runs
+
+
+def test_the_seeds_of_a_cell_change_split_and_weights_alone() -> None:
+    runs = sweep_of(FOLDER / "temperature.yaml").runs(["--model.temperature=0.8"])
+    seeds = SHEETS["temperature"].seeds
+    assert [run.config for run in runs] == [with_seed(runs[0].config, seed) for seed in seeds]
+
+
+@pytest.mark.slow  # 116 command lines
+@of_each_file
+def test_a_run_is_what_wandb_agent_would_start(path: Path) -> None:
+    env, grok, train, experiment, args = document(path)["command"]
+    assert (env, grok, train, args) == ("${env}", "grok", "train", "${args}")
+    started = {}
+    for cell in cells(path):
+        if cell["seed"] == 456:
+            config = parse_run(experiment, [f"--{name}={value}" for name, value in cell.items()])
+            started.setdefault(run_key(config), config)
+    ours = {run_key(run.config): run.config for run in runs_of_one_seed(path)}
+    assert list(ours) == list(started)
+    for key, config in ours.items():
+        # W&B names the sweep itself; ours is the group of the runs.
+        assert to_dict(config) | {"tracking": None} == to_dict(started[key]) | {"tracking": None}
+
+
+@of_each_file
+def test_its_head_names_source_command_and_number_of_runs(path: Path) -> None:
+    text = head(path)
+    n_seeds, n_points = len(SHEETS[path.stem].seeds), len(SHEETS[path.stem].points)
+    n_runs = SHEETS[path.stem].n_runs
+    assert "Singh et al. 2026" in text
+    assert f"#   grok sweep run {path.stem}\n" in text + "\n"
+    assert re.findall(r"\b(\d+) runs", text) == [str(n_runs)]
+    distinct = [str(n_seeds * n_points)] if n_seeds * n_points < n_runs else []
+    assert re.findall(r"\b(\d+) distinct", text) == distinct
+
+
+@of_each_file
+def test_it_has_no_number_that_yaml_reads_as_text(path: Path) -> None:
+    values = {value for cell in cells(path) for value in cell.values()}
+    assert all(value is not None for value in values)
+    texts = [value for value in values if isinstance(value, str)]
+    assert [text for text in texts if re.fullmatch(r"[-+.\d]+(e[-+]?\d+)?", text)] == []
+
+
+def test_files_that_share_runs_say_whose_they_are() -> None:
+    holders: dict[str, set[str]] = {}
+    for path in FILES:
+        for run in runs_of_one_seed(path):
+            holders.setdefault(run_key(run.config), set()).add(path.stem)
+    named = {
+        path.stem: set(re.findall(r"\w+", head(path))) & SHEETS.keys() - {path.stem}
+        for path in FILES
+    }
+    for key, files in holders.items():
+        silent = {file for file in files if not named[file] & files}
+        assert len(silent) <= 1, f"{key} is in {silent}, and none says so"
+    assert any(len(files) > 1 for files in holders.values())
+
+
+def test_kernels_are_read_wherever_the_readout_is_scaled() -> None:
+    for path in FILES:
+        has_scales = "model.readout_scale" in document(path)["parameters"]
+        for run in runs_of_one_seed(path):
+            kernel = run.config.measures.kernel
+            assert kernel.enabled == has_scales
+            assert kernel.schedule.is_due(200)  # the published step
