@@ -4,6 +4,7 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 ARGS ?=
+PAPER ?= inductive-bias
 EXP ?= readout_scale
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -12,10 +13,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export WANDB_ERROR_REPORTING ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help env train test check format bench clean
+.PHONY: help env train sweep reproduce test check format bench clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: .venv/ready ## the environment in .venv (the other targets call this)
 
@@ -32,6 +33,12 @@ env: .venv/ready ## the environment in .venv (the other targets call this)
 
 train: .venv/ready ## one run: make train EXP=readout_scale ARGS='--seed=3'
 	@$(BIN)/grok train $(EXP) $(ARGS)
+
+sweep: .venv/ready ## many runs, one per core: make sweep EXP=layernorm ARGS='--seeds=1,2'
+	@$(BIN)/grok sweep run $(EXP) $(ARGS)
+
+reproduce: .venv/ready ## a paper's claims: make reproduce PAPER=inductive-bias ARGS='--tier=U'
+	@$(BIN)/grok reproduce $(PAPER) $(ARGS)
 
 test: .venv/ready ## all tests, the slow ones included
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)

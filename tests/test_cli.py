@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 import yaml
 
-from grok.cli import main
+from grok.cli import COMMANDS, main
 from grok.config import RunConfig, flatten, load_run, to_dict
 from grok.runs import Run, RunLock, RunStore
 from tests.running import FLAGS, signal_at
@@ -95,7 +95,7 @@ def assert_one_line(outcome: Outcome, code: int, *parts: str) -> None:
 def test_help_lists_every_command(arguments: list[str], grok: Grok) -> None:
     outcome = grok(*arguments)
     assert outcome.code == 0
-    assert all(f"grok {name} " in outcome.out for name in ("train", "list", "export", "rm"))
+    assert all(f"grok {name} " in outcome.out for name in COMMANDS)
 
 
 def test_a_bare_call_shows_the_usage_and_is_unusable(grok: Grok) -> None:
@@ -105,7 +105,8 @@ def test_a_bare_call_shows_the_usage_and_is_unusable(grok: Grok) -> None:
 
 
 def test_an_unknown_command_lists_those_there_are(grok: Grok) -> None:
-    assert_one_line(grok("trian"), 2, "no command 'trian'; there are: train, list, export, rm")
+    names = "train, sweep, reproduce, list, export, rm"
+    assert_one_line(grok("trian"), 2, f"no command 'trian'; there are: {names}")
 
 
 def test_the_version_is_that_of_the_package(grok: Grok) -> None:
@@ -140,7 +141,20 @@ HEAVY = ("torch", "lightning", "wandb", "scipy")
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command", ["--help", "--version", "list", "list runs", "list measures", "train --help", "foo"]
+    "command",
+    [
+        "--help",
+        "--version",
+        "list",
+        "list runs",
+        "list measures",
+        "list claims",
+        "list claims inductive-bias --json",
+        "train --help",
+        "reproduce --help",
+        "sweep run layernorm --seed=1 --dry-run",
+        "foo",
+    ],
 )
 def test_a_command_that_needs_no_tensors_imports_none(
     command: str, stored: Run, tmp_path: Path
@@ -383,6 +397,19 @@ def test_export_writes_the_readings_of_several_runs_as_one_wide_table(
         assert mine["loss/test"].to_list() == pytest.approx(readings["loss/test"].to_list())
     missing = table.filter(pl.col("run").str.contains("-s2-"))["norm/squared"]
     assert missing.null_count() == len(missing)
+
+
+def test_an_export_of_some_keys_has_the_steps_at_which_one_was_read(grok: Grok) -> None:
+    grok("train", "layernorm", "--n_steps=3")
+    grok("train", "layernorm", "--n_steps=3", "--seed=1", "--measures.fourier.enabled=false")
+    run = RunStore("runs").runs()[0]
+    assert grok("export", "--keys=fourier/c,norm/squared", "-o", "some.csv").code == 0
+    table = pl.read_csv("some.csv")
+    assert table.columns == ["run", "step", "fourier/c", "norm/squared"]
+    assert table.height == 2 * len(run.readings(["norm/squared"])) < 2 * len(run.readings())
+    assert grok("export", "--keys=fourier/c", "-o", "some.csv").code == 0
+    assert set(pl.read_csv("some.csv")["run"]) == {run.key}
+    assert_one_line(grok("export", "--keys=fourier/d", "-o", "x.csv"), 2, "fourier/d")
 
 
 def test_export_takes_keys_beginnings_and_folders(grok: Grok) -> None:

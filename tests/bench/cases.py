@@ -26,6 +26,7 @@ from grok.runs import ReadingsWriter, RunLock, RunStore
 from grok.tracking import make_tracker
 from grok.training import Stack
 from tests.bench.protocol import Result, interleaved, judge
+from tests.bench.sweep import sweep
 
 
 def _stack(config: RunConfig, form: Form | None = None) -> Stack:
@@ -222,4 +223,5 @@ CASES: dict[str, list[Callable[[], Iterator[Result]]]] = {
     "measures-share": [measures_share],
     "memory": [memory],
     "startup": [startup],
+    "sweep": [sweep],
 }

@@ -1,14 +1,13 @@
 """The command line. Each command imports what it needs when it is called, and no more."""
 
-import argparse
 import json
-import math
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from grok.cli.common import Parser
 from grok.inputs import InputError
 
 USAGE = """\
@@ -17,7 +16,9 @@ usage: grok COMMAND ...
 A laboratory for grokking research.
 
   grok train EXPERIMENT [--field=value ...]   train a run, or go on with it
-  grok list [WHAT]                            experiments, sweeps, measures, or the runs stored
+  grok sweep run SWEEP [--field=value ...]    train every run of a sweep file, one per core
+  grok reproduce PAPER [--tier U,S]           train what a paper's claims need and judge them
+  grok list [WHAT]                            experiments, sweeps, measures, claims, stored runs
   grok export RUN ... -o FILE                 readings as .csv or .parquet
   grok rm RUN ...                             remove stored runs
   grok COMMAND --help                         more about a command
@@ -40,11 +41,6 @@ interrupted goes on; a finished one is shown again.
   --debug            show the traceback of an error
 
 Fields of the run, with the values of {whose}:"""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see {self.prog} --help")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,7 +89,7 @@ def _dispatch(arguments: list[str]) -> int:
 def _train(arguments: list[str]) -> int:
     from grok.config import RunConfig, field_help, parse_run
 
-    parser = _Parser(prog="grok train", add_help=False, allow_abbrev=False)
+    parser = Parser(prog="grok train", add_help=False, allow_abbrev=False)
     parser.add_argument("experiment", nargs="?")
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--json", action="store_true")
@@ -123,32 +119,42 @@ def _train(arguments: list[str]) -> int:
 
 def _report(run: Any, as_json: bool) -> None:
     """What happened and where it is."""
-    from grok.runs import summary
+    from grok.runs import plain, summary
 
     found = summary(run)
     if as_json:
-        print(json.dumps(_finite(found), allow_nan=False))
+        print(json.dumps(plain(found), allow_nan=False))
     else:
         from grok.report.terminal import print_summary
 
         print_summary(found)
 
 
-def _finite(value: Any) -> Any:
-    """The value with null for every number that JSON has no way to write."""
-    if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _sweep(arguments: list[str]) -> int:
+    from grok.cli.sweep import sweep
+
+    return sweep(arguments)
+
+
+def _reproduce(arguments: list[str]) -> int:
+    from grok.cli.reproduce import reproduce
+
+    return reproduce(arguments)
 
 
 def _list(arguments: list[str]) -> int:
-    parser = _Parser(prog="grok list", description="What there is, or what is stored.")
-    kinds = ("experiments", "sweeps", "measures", "runs")
+    parser = Parser(prog="grok list", description="What there is, or what is stored.")
+    kinds = ("experiments", "sweeps", "measures", "claims", "runs")
     parser.add_argument("what", nargs="?", choices=kinds, help="default: experiments and sweeps")
+    parser.add_argument("paper", nargs="?", help="for claims: those of one paper")
     parser.add_argument("--runs_dir", "--runs-dir", type=Path, help="run store")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--markdown", action="store_true", help="the page docs/keys.md")
     options = parser.parse_args(arguments)
+    if options.what == "claims":
+        return _list_claims(options.paper, options.json)
+    if options.paper is not None:
+        raise InputError(f"{options.paper!r} is too much: only `grok list claims` takes a paper")
 
     from grok.report.terminal import inventory, keys_page, print_inventory
 
@@ -167,53 +173,34 @@ def _list(arguments: list[str]) -> int:
     return 0
 
 
-def _export(arguments: list[str]) -> int:
-    parser = _Parser(prog="grok export", description="Readings of stored runs as one table.")
-    parser.add_argument("runs", nargs="*", help="keys, their beginnings, or folders; default all")
-    parser.add_argument("-o", "--output", type=Path, required=True, help=".csv or .parquet")
-    parser.add_argument("--runs_dir", "--runs-dir", type=Path, help="run store")
-    options = parser.parse_args(arguments)
-    if options.output.suffix not in (".csv", ".parquet"):
-        raise InputError(f"{options.output}: the name must end in .csv or .parquet")
+def _list_claims(paper: str | None, as_json: bool) -> int:
+    from grok.claims import PAPERS, claims_of
+    from grok.report.claims import claim_row, print_claims
 
-    from grok.runs import export
-
-    runs = _find(options.runs, options.runs_dir, default_all=True)
-    rows = export(runs, options.output)
-    print(f"{options.output}: {rows:,} rows of {len(runs)} runs", file=sys.stderr)
+    claims = [claim for name in ([paper] if paper else PAPERS) for claim in claims_of(name)]
+    if as_json:
+        print(json.dumps([claim_row(claim) for claim in claims]))
+    else:
+        print_claims(claims)
     return 0
+
+
+def _export(arguments: list[str]) -> int:
+    from grok.cli.store import export
+
+    return export(arguments)
 
 
 def _remove(arguments: list[str]) -> int:
-    parser = _Parser(prog="grok rm", description="Remove stored runs, checkpoints included.")
-    parser.add_argument("runs", nargs="+", help="keys or their beginnings")
-    parser.add_argument("--runs_dir", "--runs-dir", type=Path, help="run store")
-    options = parser.parse_args(arguments)
+    from grok.cli.store import remove
 
-    from grok.runs import RunStore, default_runs_dir
-
-    store = RunStore(options.runs_dir or default_runs_dir())
-    for run in [store.find(name) for name in options.runs]:
-        store.remove(run.key)
-        print(f"removed {run.key}", file=sys.stderr)
-    return 0
-
-
-def _find(names: list[str], runs_dir: Path | None, *, default_all: bool) -> list[Any]:
-    """Runs by key, beginning of a key, or folder."""
-    from grok.runs import RunStore, default_runs_dir, open_run
-
-    store = RunStore(runs_dir or default_runs_dir())
-    if not names and default_all:
-        return store.runs()
-    return [
-        open_run(name) if (Path(name) / "config.yaml").is_file() else store.find(name)
-        for name in names
-    ]
+    return remove(arguments)
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
+    "sweep": _sweep,
+    "reproduce": _reproduce,
     "list": _list,
     "export": _export,
     "rm": _remove,

@@ -1,0 +1,175 @@
+"""``grok sweep run``."""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from grok.cli.common import Parser
+from grok.inputs import InputError
+from grok.runs import Run, default_runs_dir, plain
+from grok.sweep import Outcome, Sweep, SweepRun, estimate_seconds, read_sweep, run_local
+from grok.sweep.state import run_state
+
+USAGE = """\
+usage: grok sweep run SWEEP [--field=value ...]
+
+SWEEP is a name (`grok list sweeps`), paper/name, or the path of a W&B sweep file with method
+grid. Its runs are trained in processes of one thread each. What is finished is skipped, what
+was interrupted goes on, and what fails does not stop the others.
+
+  --seeds=S,S,...    these seeds instead of those of the file
+  --field=value      this value instead of an axis, or for every run; fields: grok train --help
+  --workers=N        processes (default: one per core)
+  --shard=I/N        every N-th run, from the I-th: 1/3, 2/3 and 3/3 on three machines
+  --runs_dir=DIR     where runs are stored (default: $GROK_RUNS, else runs/)
+  --retrain          forget what is stored of these runs and start anew
+  --dry-run          list the runs, how they stand and the estimated time; train nothing
+  --json             print one JSON object and nothing else on standard output
+  --debug            show the traceback of an error
+
+Exit code 0: all runs are done; 1: some failed or are being trained elsewhere.
+"""
+
+
+def sweep(arguments: list[str]) -> int:
+    """Train the runs of a sweep, or list them.
+
+    Returns:
+        0 all done, 1 if a run failed or another process trains it.
+
+    Raises:
+        InputError: If the sweep, a flag or an option cannot be used.
+        Interrupted: After a signal, when what is stored has been shown.
+    """
+    if arguments[:1] != ["run"] or {"-h", "--help"} & set(arguments):
+        print(USAGE, end="")
+        return 0 if {"-h", "--help"} & set(arguments) else 2
+    options, flags = _options(arguments[1:])
+    if options.seeds is not None:
+        flags.append(f"--seeds={options.seeds}")
+    found = read_sweep(options.sweep)
+    runs = _shard(found.runs(flags), options.shard)
+    runs_dir = options.runs_dir or default_runs_dir()
+    if options.dry_run:
+        _preview(found, runs, runs_dir, options.workers, options.json)
+        return 0
+    return _run(found, runs, runs_dir, options)
+
+
+def _options(arguments: list[str]) -> tuple[Any, list[str]]:
+    """Options, and the flags that are fields."""
+    parser = Parser(prog="grok sweep run", add_help=False, allow_abbrev=False)
+    parser.add_argument("sweep", nargs="?")
+    parser.add_argument("--seeds")
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--shard", default="1/1")
+    parser.add_argument("--runs_dir", "--runs-dir", type=Path)
+    for flag in ("--retrain", "--json"):
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--dry-run", "--dry_run", action="store_true")
+    options, flags = parser.parse_known_args(arguments)
+    if options.sweep is None:
+        raise InputError("which sweep? `grok list sweeps` shows them")
+    if options.workers is not None and options.workers < 1:
+        raise InputError(f"workers={options.workers} must be 1 or more")
+    return options, flags
+
+
+def _shard(runs: list[SweepRun], shard: str) -> list[SweepRun]:
+    """Every n-th run from the i-th, of a shard written i/n."""
+    match = re.fullmatch(r"([0-9]+)/([0-9]+)", shard)
+    i, n = (int(number) for number in match.groups()) if match else (0, 0)
+    if not 1 <= i <= n:
+        raise InputError(f"shard={shard}: expected i/n with i from 1 to n, such as 2/3")
+    return runs[i - 1 :: n]
+
+
+def _run(found: Sweep, runs: list[SweepRun], runs_dir: Path, options: Any) -> int:
+    from grok.lit.signals import Interrupted
+
+    configs = [run.config for run in runs]
+    try:
+        outcome = run_local(
+            configs, runs_dir, workers=options.workers, name=found.name, retrain=options.retrain
+        )
+    except Interrupted:
+        _report(found, runs, runs_dir, None, options.json)
+        raise
+    _report(found, runs, runs_dir, outcome, options.json)
+    return 1 if outcome.failed or outcome.busy else 0
+
+
+def _report(
+    found: Sweep, runs: list[SweepRun], runs_dir: Path, outcome: Outcome | None, as_json: bool
+) -> None:
+    """The runs as they are stored, and what went wrong; None if a signal came."""
+    rows = [_stored(run, runs_dir) for run in runs]
+    if as_json:
+        ended = outcome._asdict() if outcome else {}
+        print(json.dumps(plain({"sweep": found.name, **ended, "runs": rows}), allow_nan=False))
+    else:
+        _print(rows)
+    if outcome is None:
+        print("The same command goes on from there.", file=sys.stderr)
+        return
+    for key in outcome.busy:
+        print(f"grok: run {key} is being trained by another process", file=sys.stderr)
+    for key, reason in outcome.failed.items():
+        print(f"grok: run {key} failed: {reason}", file=sys.stderr)
+
+
+def _stored(run: SweepRun, runs_dir: Path) -> dict[str, Any]:
+    """One run as it is stored now."""
+    from grok.config import run_key
+    from grok.report.terminal import stored_row
+
+    stored = Run(runs_dir.resolve() / run_key(run.config))
+    try:
+        row, test_acc = stored_row(stored), stored.final().get("acc/test")
+    except ValueError:
+        row, test_acc = {"run": stored.key, "status": "damaged"}, None
+    return {"values": run.values, **row, "acc/test": test_acc}
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    """The runs as a table: the axes on which they differ, then how each stands."""
+    from grok.report.terminal import console, print_rows
+
+    axes = [name for name in rows[0]["values"] if _differs(name, rows)] if rows else []
+    flat = []
+    for row in rows:
+        values = {name: row["values"].get(name) for name in axes}
+        rest = {name: value for name, value in row.items() if name != "values"}
+        if isinstance(rest.get("acc/test"), float):
+            rest["acc/test"] = f"{rest['acc/test']:.4f}"
+        flat.append(values | rest)
+    if flat:
+        print_rows(console(), flat)
+
+
+def _differs(name: str, rows: Sequence[dict[str, Any]]) -> bool:
+    return any(row["values"].get(name) != rows[0]["values"].get(name) for row in rows)
+
+
+def _preview(
+    found: Sweep, runs: list[SweepRun], runs_dir: Path, workers: int | None, as_json: bool
+) -> None:
+    """What would be trained and how long that would take."""
+    from grok.config import run_key
+    from grok.lit.status_line import duration
+
+    rows = []
+    for run in runs:
+        state = run_state(run.config, runs_dir)
+        row = {"run": run_key(run.config), "state": state.state, "step": state.step}
+        rows.append({"values": run.values, **row, "n_steps": run.config.n_steps})
+    seconds = estimate_seconds([run.config for run in runs], runs_dir, workers)
+    if as_json:
+        print(json.dumps(plain({"sweep": found.name, "seconds": seconds, "runs": rows})))
+        return
+    _print(rows)
+    n_done = sum(row["state"] == "done" for row in rows)
+    print(f"{len(rows)} runs, {n_done} done; about {duration(seconds)} for the others")

@@ -1,0 +1,90 @@
+"""How long runs will take, roughly."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from grok.config import RunConfig, run_key
+from grok.runs import RunStore
+from grok.sweep.local import usable_cores
+from grok.sweep.state import run_state
+
+NOMINAL = 8e10
+"""FLOP per second of one core in matrix products of these sizes, readings included."""
+
+
+def estimate_seconds(
+    configs: Sequence[RunConfig], runs_dir: Path, workers: int | None = None
+) -> float:
+    """Wall-clock seconds that training these runs would take, roughly.
+
+    Counts only the steps that are left. The speed is the median of stored runs of the same
+    sizes; where there is none it follows from the floating-point operations of a step at
+    8e10 per second, which is one core of a recent server.
+
+    Args:
+        configs: The runs.
+        runs_dir: Run store.
+        workers: Processes at work; default one per usable core.
+    """
+    speeds = _stored_speeds(runs_dir)
+    todo = {run_key(config): config for config in reversed(configs)}
+    seconds = []
+    for config in todo.values():
+        left = run_state(config, runs_dir).left
+        known = speeds.get(_sizes(config))
+        speed = median(known) if known else NOMINAL / step_flops(config)
+        seconds.append(left / speed)
+    return max([sum(seconds) / (workers or usable_cores()), *seconds], default=0.0)
+
+
+def _sizes(config: RunConfig) -> tuple[Any, ...]:
+    """What the speed of a run depends on first."""
+    data, model = config.data, config.model
+    sizes = (data.n_elements, data.n_train, data.batch_size)
+    sizes += (model.n_layers, model.d_model, model.d_mlp, _form(config))
+    return (*sizes, config.dtype, config.threads, config.device)
+
+
+def _stored_speeds(runs_dir: Path) -> dict[tuple[Any, ...], list[float]]:
+    """Steps per second of stored runs by their sizes; damaged runs are passed over."""
+    found: dict[tuple[Any, ...], list[float]] = {}
+    for run in RunStore(runs_dir).runs():
+        try:
+            if speed := run.status().get("steps_per_second"):
+                found.setdefault(_sizes(run.config), []).append(speed)
+        except ValueError:
+            continue
+    return found
+
+
+def _form(config: RunConfig) -> str:
+    """Form in which a step is computed, as :mod:`grok.models.forms` chooses it."""
+    norm, model = config.model.norm, config.model
+    n_batch = config.data.batch_size or config.data.n_train
+    if model.n_layers > 1 or model.dropout > 0:
+        return "last"
+    is_folded = n_batch >= 1000 and not (norm.mlp or norm.peri or norm.post or norm.final)
+    return "folded" if is_folded else "token"
+
+
+def step_flops(config: RunConfig) -> float:
+    """Floating-point operations of one update, forward and backward.
+
+    Matrix products only: a multiply-add is 2, an update three forward passes.
+    """
+    model, n = config.model, config.data.n_elements
+    d, m, vocab = model.d_model, model.d_mlp, n + 1
+    n_batch = config.data.batch_size or config.data.n_train
+    row, tables = 2 * d * d + 4 * d * m + 2 * d * vocab, 4 * d * d * (2 * n + 1)
+    if _form(config) == "folded":
+        per_pair = 2 * d * m + 2 * d * vocab + 2 * m * vocab
+        once = tables + 2 * m * d * d + 2 * vocab * d * m + 2 * vocab * d * d
+    elif _form(config) == "token":
+        per_pair, once = row, tables
+    else:
+        full_layer = 3 * (8 * d * d + 4 * d * m + 12 * d)
+        per_pair = (model.n_layers - 1) * full_layer + 12 * d * d + row
+        once = 0
+    return 3.0 * (n_batch * per_pair + once)

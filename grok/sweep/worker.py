@@ -1,0 +1,109 @@
+"""A worker of a sweep: a process with one thread that trains one run after another.
+
+Imports no torch before its first run, so that the number of threads is set by then.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from grok.config import RunConfig
+from grok.lit.signals import STOP_SIGNALS, Interrupted, SignalCatcher
+from grok.runs import Run, RunLocked
+
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_PR_SET_PDEATHSIG = 1
+
+
+class Ended(NamedTuple):
+    """What a worker says when it is through with a run; before that it says steps, as ints."""
+
+    how: Literal["finished", "failed", "busy", "interrupted"]
+    text: str
+    """What came out or what went wrong, for people; one line."""
+    step: int = 0
+    """Updates done of a finished run."""
+
+
+def work(pipe: Connection, parent: int, runs_dir: Path, retrain: bool) -> None:
+    """Train the configs that come through a pipe until None comes, or the parent is gone.
+
+    A signal stops the run in hand at a checkpoint, and ends the worker.
+
+    Args:
+        pipe: Configs come, steps and :class:`Ended` go.
+        parent: Process id of who started this one.
+        runs_dir: Run store.
+        retrain: Forget what is stored of a run and start anew.
+    """
+    os.environ.update(_ONE_THREAD)
+    _end_with_parent()
+    with SignalCatcher() as catcher, suppress(EOFError, OSError):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        while (config := _next(pipe, parent, catcher)) is not None:
+            ended = _train(config, pipe, catcher, runs_dir, retrain)
+            pipe.send(ended)
+            if ended.how == "interrupted":
+                return
+
+
+def _end_with_parent() -> None:
+    """Have the kernel send SIGTERM when the parent dies, however it dies; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _next(pipe: Connection, parent: int, catcher: SignalCatcher) -> RunConfig | None:
+    """The next config; None at the end, after a signal, or when the parent is gone."""
+    while not catcher.is_caught() and os.getppid() == parent:
+        if pipe.poll(0.2):
+            return pipe.recv()
+    return None
+
+
+def _train(
+    config: RunConfig, pipe: Connection, catcher: SignalCatcher, runs_dir: Path, retrain: bool
+) -> Ended:
+    """Train one run, whatever comes of it."""
+    from grok.lit.progress import StepReport
+    from grok.lit.train import train
+
+    def tell(step: int) -> None:
+        # While a run trains, signals go to its own catcher: hand over what came before.
+        if catcher.caught is not None:
+            signal.raise_signal(catcher.caught)
+            return
+        try:
+            pipe.send(step)
+        except OSError:  # nobody listens any more
+            signal.raise_signal(signal.SIGTERM)
+
+    try:
+        run = train(config, runs_dir, retrain=retrain, progress=False, callbacks=[StepReport(tell)])
+        return Ended("finished", *_result(run))
+    except RunLocked as error:
+        return Ended("busy", _one_line(error))
+    except Interrupted as error:
+        return Ended("interrupted", _one_line(error))
+    except Exception as error:  # the next run may well succeed
+        return Ended("failed", _one_line(error))
+
+
+def _result(run: Run) -> tuple[str, int]:
+    """What a finished run came to, in words, and its step."""
+    status, test_acc = run.status(), run.final().get("acc/test")
+    onset = status.get("onset", {}).get("test_acc_99")
+    words = [f"{status['status']} at step {status['step']:,}"]
+    words.append("test accuracy 0.99 " + ("not reached" if onset is None else f"at {onset:,}"))
+    if test_acc is not None:
+        words.append(f"test accuracy {test_acc:.3f}")
+    return " | ".join(words), status["step"]
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
