@@ -28,7 +28,7 @@ def field_help(config: RunConfig, width: int = 96) -> str:
 
 def _flags(config: Any, prefix: str) -> Iterator[tuple[str, str, str]]:
     """Flag, value and meaning of each field, depth first."""
-    meanings = {p.arg_name: p.description or "" for p in parse_from_object(type(config)).params}
+    meanings = _meanings(type(config))
     hints = get_type_hints(type(config))
     for name in type(config).__dataclass_fields__:
         value, meaning = getattr(config, name), " ".join(meanings[name].split())
@@ -38,6 +38,13 @@ def _flags(config: Any, prefix: str) -> Iterator[tuple[str, str, str]]:
             yield from _flags(value, f"{prefix}{name}.")
         else:
             yield prefix + name, _text(value), meaning + _choices(hints[name])
+
+
+def _meanings(kind: type) -> dict[str, str]:
+    """Docstring of each field; one that a class declares anew keeps that of its base."""
+    bases = [base for base in reversed(kind.__mro__) if is_dataclass(base)]
+    documented = [p for base in bases for p in parse_from_object(base).params]
+    return {p.arg_name: p.description for p in documented if p.description}
 
 
 def _text(value: Any) -> str:

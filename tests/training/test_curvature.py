@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from grok.config import MeasuresConfig
-from grok.config.schema import HessianConfig
+from grok.config.measures import HessianConfig
 from grok.measures import hessian, loss_curvature
 from grok.measures.hessian import top_eigenvalues
 from grok.models.config import norm_config

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from grok.config import MeasuresConfig
-from grok.config.schema import KernelConfig
+from grok.config.measures import KernelConfig
 from grok.measures import kernel_drift
 from grok.models.config import norm_config
 from grok.training import Stack

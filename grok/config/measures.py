@@ -1,0 +1,80 @@
+"""Which measures are read during a run, and when."""
+
+from dataclasses import dataclass, field
+
+from grok.config.schedule import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class FamilyConfig:
+    """One family of measures."""
+
+    enabled: bool = True
+    """Whether the family is read at all."""
+    schedule: Schedule = field(default_factory=Schedule)
+    """When it is read."""
+
+
+def _task_family() -> FamilyConfig:
+    return FamilyConfig(schedule=Schedule(dense=50, every=25))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelConfig(FamilyConfig):
+    """The tangent kernels; a reading costs as much as some four updates."""
+
+    enabled: bool = False
+    n_pairs: int = 128
+    """Pairs of each split on which kernels are compared: the first ones of the split."""
+    n_projections: int = 4
+    """Random output directions whose kernels are averaged for the centred trace kernel."""
+
+    def __post_init__(self) -> None:
+        """Refuse an empty kernel."""
+        for name in ("n_pairs", "n_projections"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"measures.kernel.{name}={getattr(self, name)} must be 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HessianConfig(FamilyConfig):
+    """The Hessian of the training loss; a reading costs as much as 70 to 200 updates."""
+
+    enabled: bool = False
+    n_eigenvalues: int = 3
+    """How many of the eigenvalues largest in magnitude."""
+
+    def __post_init__(self) -> None:
+        """Refuse no eigenvalue."""
+        if self.n_eigenvalues < 1:
+            raise ValueError(
+                f"measures.hessian.n_eigenvalues={self.n_eigenvalues} must be 1 or more"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuresConfig:
+    """Which measures are read during the run, and when. None of them changes the training."""
+
+    task: FamilyConfig = field(default_factory=_task_family)
+    """Loss and accuracy on the training and test pairs."""
+    norm: FamilyConfig = field(default_factory=FamilyConfig)
+    """NormGrowth: norms of parameters, gradient and update, in total and per tensor."""
+    attention: FamilyConfig = field(default_factory=FamilyConfig)
+    """AttentionSaturation: entropy of the pattern and its distance to the saturated one."""
+    fourier: FamilyConfig = field(default_factory=FamilyConfig)
+    """FourierComponents: power of the embedding per frequency and how concentrated it is."""
+    compress: FamilyConfig = field(default_factory=FamilyConfig)
+    """Compressibility: ranks and tail exponent of the pre-logits, rank of attention's output."""
+    shortcut: FamilyConfig = field(default_factory=FamilyConfig)
+    """ScaleShortcut: loss when the scale of the MLP's input is taken away."""
+    weights: FamilyConfig = field(default_factory=lambda: FamilyConfig(enabled=False))
+    """WeightSpectra: ranks and tail exponent of each weight matrix of the blocks."""
+    kernel: KernelConfig = field(default_factory=KernelConfig)
+    """KernelDrift: how far the tangent kernel has moved, and its alignment with the task."""
+    hessian: HessianConfig = field(default_factory=HessianConfig)
+    """LossCurvature: top eigenvalues of the Hessian of the training loss."""
+
+
+FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)
+"""Names of the measure families."""
