@@ -1,0 +1,157 @@
+"""A claim of a paper: what it says, which runs it needs, and when it holds."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from grok.claims.sample import Number, Sample, number
+
+if TYPE_CHECKING:
+    from grok.claims.evidence import Evidence
+
+Tier = Literal["U", "S", "R", "F"]
+"""U checks models and formulas in seconds; S trains short runs of the full task, R whole runs
+of a reduced task, F the paper's full runs."""
+
+Verdict = Literal["holds", "fails", "not run"]
+
+SEEDS: dict[Tier, tuple[int, ...]] = {
+    "U": (),
+    "S": (456, 789, 111),
+    "R": (456, 789, 111),
+    "F": (456, 789, 111, 222, 333),
+}
+"""Seeds on which a claim of each tier is judged; the paper's. Bounds were calibrated on others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """Runs that are compared with others: one cell of a sweep, once per seed."""
+
+    sweep: str
+    """Sweep file, ``paper/name``."""
+    flags: tuple[str, ...] = ()
+    """Overrides; they leave one cell per seed."""
+    n_steps: int
+    """Updates needed; longer runs do as well."""
+
+
+class Part(NamedTuple):
+    """One inequality of a criterion, or a reading that is shown beside them."""
+
+    quantity: str
+    """What was compared, in words."""
+    ours: str
+    """Our reading, with its spread."""
+    criterion: str
+    """The bound; empty for what is shown only."""
+    holds: bool | None
+    """Whether it is met; None for what is shown only."""
+    seeds: Mapping[str, Number] = {}
+    """The value of each seed or case."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A statement with a numeric criterion."""
+
+    id: str
+    """Paper, number, and a letter where one number has several parts: ``IB-21a``."""
+    tier: Tier
+    statement: str
+    source: str
+    """Figure, table or section."""
+    published: str
+    """What the paper has, in words; empty where it has no number."""
+    judge: "Callable[[Evidence], Iterable[Part]]"
+    """The criterion: parts, all of which must hold."""
+    arms: Mapping[str, Arm] = field(default_factory=dict)
+    """Runs by the name under which the criterion asks for them."""
+    check: str = ""
+    """For tier U: ``<module>.<function>`` under ``grok.claims.checks``, which computes the
+    readings at once. A name, so that claims can be listed without torch."""
+
+
+def claim(**fields: Any) -> "Callable[[Callable[[Evidence], Iterable[Part]]], Claim]":
+    """Decorator: the function is the criterion of the claim that the fields describe."""
+
+    def of(judge: "Callable[[Evidence], Iterable[Part]]") -> Claim:
+        return Claim(judge=judge, **fields)
+
+    return of
+
+
+def at_most(quantity: str, value: Sample | Number, bound: Number, note: str = "") -> Part:
+    """The median (or the number) is at most the bound. NaN is not."""
+    return _part(quantity, value, "≤", bound, lambda x: x <= bound, note)
+
+
+def at_least(quantity: str, value: Sample | Number, bound: Number, note: str = "") -> Part:
+    """The median (or the number) is at least the bound. NaN is not."""
+    return _part(quantity, value, "≥", bound, lambda x: x >= bound, note)
+
+
+def below(quantity: str, value: Sample | Number, bound: Number, note: str = "") -> Part:
+    """The median (or the number) is strictly below the bound. NaN is not."""
+    return _part(quantity, value, "<", bound, lambda x: x < bound, note)
+
+
+def within(quantity: str, value: Sample | Number, low: Number, high: Number) -> Part:
+    """The median (or the number) lies in the closed interval. NaN does not."""
+    middle = value.median if isinstance(value, Sample) else value
+    return _shown(quantity, value)._replace(
+        criterion=f"in [{number(low)}, {number(high)}]", holds=bool(low <= middle <= high)
+    )
+
+
+def every(quantity: str, value: Sample, criterion: str, holds: Callable[[float], bool]) -> Part:
+    """Each seed meets the criterion, not the median alone."""
+    met = all(holds(x) for x in value.values.values())
+    return _shown(quantity, value)._replace(criterion=f"{criterion}, every seed", holds=met)
+
+
+def ordered(quantity: str, values: Mapping[str, Sample | Number], sign: str = "<") -> Part:
+    """Medians (or numbers) rise strictly (``<``) or weakly (``≤``) in the order given.
+
+    A censored median is above every other; of two censored ones nothing is known, and they
+    are in no order.
+    """
+    middles = [v.median if isinstance(v, Sample) else v for v in values.values()]
+    holds = all(a < b or (sign == "≤" and a == b < math.inf) for a, b in pairwise(middles))
+    texts = [f"{name} {_text(value)}" for name, value in values.items()]
+    seeds = {
+        f"{name}/{seed}": x
+        for name, value in values.items()
+        if isinstance(value, Sample)
+        for seed, x in value.values.items()
+    }
+    return Part(quantity, "; ".join(texts), f" {sign} ".join(values), holds, seeds)
+
+
+def shown(quantity: str, value: Sample | Number) -> Part:
+    """A reading that is shown beside the criterion."""
+    return _shown(quantity, value)
+
+
+def _part(
+    quantity: str,
+    value: Sample | Number,
+    sign: str,
+    bound: Number,
+    holds: Callable[[float], bool],
+    note: str,
+) -> Part:
+    middle = value.median if isinstance(value, Sample) else value
+    criterion = f"{sign} {number(bound)}" + (f" {note}" if note else "")
+    return _shown(quantity, value)._replace(criterion=criterion, holds=bool(holds(middle)))
+
+
+def _shown(quantity: str, value: Sample | Number) -> Part:
+    seeds = dict(value.values) if isinstance(value, Sample) else {}
+    return Part(quantity, _text(value), "", None, seeds)
+
+
+def _text(value: Sample | Number) -> str:
+    return value.text() if isinstance(value, Sample) else number(value)

@@ -1,0 +1,142 @@
+"""Train what the claims need, then judge them by what the run store holds."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from grok.claims.claim import Claim, Part, Verdict
+from grok.claims.evidence import ArmEvidence, Evidence, NotRun
+from grok.claims.plan import Plan, make_plan
+from grok.config import RunConfig, run_key
+from grok.runs import Run, RunStore, plain, write_atomic
+from grok.sweep import Outcome, run_local
+
+
+@dataclass(frozen=True)
+class Result:
+    """A claim and what became of it."""
+
+    claim: Claim
+    verdict: Verdict
+    parts: tuple[Part, ...] = ()
+    reason: str = ""
+    """Why it was not run."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """What ``--json`` prints."""
+        claim = self.claim
+        ours = [part._asdict() | {"seeds": dict(part.seeds)} for part in self.parts]
+        found = {
+            "id": claim.id,
+            "tier": claim.tier,
+            "statement": claim.statement,
+            "source": claim.source,
+            "published": claim.published,
+            "ours": plain(ours),
+            "verdict": self.verdict,
+        }
+        return found | ({"reason": self.reason} if self.reason else {})
+
+
+def reproduce(
+    claims: Sequence[Claim],
+    runs_dir: Path,
+    *,
+    seeds: Sequence[int] = (),
+    workers: int | None = None,
+    progress: bool = True,
+) -> tuple[list[Result], Outcome]:
+    """Train what is missing and judge every claim.
+
+    Args:
+        claims: Claims to judge.
+        runs_dir: Run store; what it holds is not trained again.
+        seeds: Seeds instead of those of each claim's tier.
+        workers: Processes; default one per core.
+        progress: Show progress on standard error.
+
+    Returns:
+        A result for each claim, in order, and what became of the runs.
+
+    Raises:
+        Interrupted: After a signal; what was trained is kept.
+    """
+    plan = make_plan(claims, seeds)
+    outcome = run_local(
+        plan.configs, runs_dir, workers=workers, name="runs of the claims", progress=progress
+    )
+    return [judged(claim, plan, runs_dir, progress) for claim in claims], outcome
+
+
+def judged(claim: Claim, plan: Plan, runs_dir: Path, progress: bool = False) -> Result:
+    """The verdict on one claim by what is stored; one that cannot be evaluated never holds.
+
+    Args:
+        claim: The claim.
+        plan: A plan that has its runs.
+        runs_dir: Run store; nothing is trained.
+        progress: Name the claims of tier U, which are computed here, on standard error.
+    """
+    try:
+        parts = tuple(claim.judge(_evidence(claim, plan, runs_dir, progress)))
+    except (NotRun, ValueError) as error:  # a damaged file of the store is a ValueError
+        return Result(claim, "not run", reason=str(error))
+    return Result(claim, verdict_of(parts), parts)
+
+
+def verdict_of(parts: Sequence[Part]) -> Verdict:
+    """``holds`` if every part that has a criterion meets it, and there is one."""
+    judged = [part.holds for part in parts if part.holds is not None]
+    if not judged:
+        return "not run"
+    return "holds" if all(judged) else "fails"
+
+
+def _evidence(claim: Claim, plan: Plan, runs_dir: Path, progress: bool) -> Evidence:
+    if claim.check:
+        if progress:
+            print(f"{claim.id}: {claim.statement}", file=sys.stderr, flush=True)
+        module, _, name = claim.check.partition(".")
+        readings = getattr(import_module(f"grok.claims.checks.{module}"), name)()
+        _keep(runs_dir, claim.id, readings)
+        return Evidence({}, readings)
+    return Evidence(
+        {
+            name: ArmEvidence(
+                {s: _stored(c, runs_dir) for s, c in plan.cells[claim.id, name].items()},
+                arm.n_steps,
+            )
+            for name, arm in claim.arms.items()
+        }
+    )
+
+
+def _keep(runs_dir: Path, name: str, readings: Mapping[str, Mapping[str, float]]) -> None:
+    """Store the readings of a check under ``checks/<id>.json``."""
+    folder = runs_dir / "checks"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(plain(readings), indent=1, allow_nan=False)
+    write_atomic(folder / f"{name}.json", text.encode())
+
+
+def _stored(config: RunConfig, runs_dir: Path) -> Run:
+    """The run of a config, done as far as the claim looks.
+
+    Raises:
+        NotRun: If it is not there, is another run, or has not come that far.
+        ValueError: If its config or status is damaged.
+    """
+    run = Run(RunStore(runs_dir).root.resolve() / run_key(config))
+    if not (run.dir / "config.yaml").is_file():
+        raise NotRun(f"{run.key} is not in {runs_dir}")
+    if run_key(run.config) != run.key:
+        raise NotRun(f"{run.dir / 'config.yaml'} is of another run")
+    status = run.status()
+    is_over = status["status"] == "diverged" or "stopped_by" in status
+    if not is_over and status["step"] < config.n_steps:
+        raise NotRun(f"{run.key} stands at step {status['step']:,} of {config.n_steps:,}")
+    return run
