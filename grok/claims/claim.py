@@ -109,7 +109,7 @@ def within(quantity: str, value: Sample | Number, low: Number, high: Number) -> 
 def every(quantity: str, value: Sample, criterion: str, holds: Callable[[float], bool]) -> Part:
     """Each seed meets the criterion, not the median alone."""
     met = all(holds(x) for x in value.values.values())
-    return _shown(quantity, value)._replace(criterion=f"{criterion}, every seed", holds=met)
+    return _shown(quantity, value)._replace(criterion=f"{criterion}, each", holds=met)
 
 
 def ordered(quantity: str, values: Mapping[str, Sample | Number], sign: str = "<") -> Part:

@@ -83,10 +83,10 @@ class Sample:
         return Sample({seed: value - other.values[seed] for seed, value in self.values.items()})
 
     def text(self) -> str:
-        """Median and range as they are shown: ``1,850 [1,825, 2,000]``."""
-        if len(self.values) == 1:
-            return self.number(self.median)
+        """Median and range as they are shown, ``1,850 [1,825, 2,000]``, or what all agree on."""
         low, high = self.number(self.min), self.number(self.max)
+        if low == high:
+            return low
         return f"{self.number(self.median)} [{low}, {high}]"
 
     def number(self, value: Number) -> str:

@@ -54,7 +54,9 @@ def part_text(part: Part) -> str:
 def counts(results: Sequence[Result]) -> str:
     """How many claims hold, fail, and were not run."""
     found = Counter(result.verdict for result in results)
-    return ", ".join(f"{found[verdict]} {verdict}" for verdict in _STYLE if found[verdict])
+    several = {"holds": "hold", "fails": "fail", "not run": "not run"}
+    words = {name: name if found[name] == 1 else several[name] for name in several}
+    return ", ".join(f"{found[name]} {word}" for name, word in words.items() if found[name])
 
 
 def claim_row(claim: Claim) -> dict[str, str]:

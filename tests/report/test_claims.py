@@ -101,7 +101,7 @@ def test_in_a_terminal_the_table_fits_and_loses_no_word() -> None:
 
 
 def test_counts_name_only_what_there_is() -> None:
-    assert counts([HOLDS, HOLDS]) == "2 holds"
+    assert counts([HOLDS, HOLDS]) == "2 hold"
     assert counts([FAILS, NOT_RUN, HOLDS]) == "1 holds, 1 fails, 1 not run"
 
 

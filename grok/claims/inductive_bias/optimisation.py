@@ -1,8 +1,9 @@
 """Learning rate and weight decay (figure 4)."""
 
+import math
 from collections.abc import Iterator
 
-from grok.claims.claim import Part, at_least, at_most, claim, ordered, shown
+from grok.claims.claim import Part, at_least, at_most, claim, every, ordered, shown
 from grok.claims.evidence import Evidence
 from grok.claims.inductive_bias.arms import DECAYS, RATES, UPDATE_NORMS, learning_rate, weight_decay
 from grok.claims.sample import Sample, mean_ratio
@@ -73,13 +74,7 @@ def onset_by_decay(e: Evidence) -> Iterator[Part]:
     """IB-23, second part."""
     for name in ("0.1", "0.2", "0.5"):
         t = e[name].reached("loss/test", 1.0, "below")
-        yield Part(
-            f"lambda = {name}: step of test loss 1",
-            t.text(),
-            "not by 10,000, every seed",
-            t.n_censored == len(t.values),
-            t.values,
-        )
+        yield every(f"lambda = {name}: step of test loss 1", t, "not by 10,000", math.isinf)
     names = ("1.5", "1.0", "0.75")
     yield ordered(
         "median step of test accuracy 0.99", {n: e[n].onset("test_acc_99") for n in names}
