@@ -97,10 +97,10 @@ class Sample:
 
 
 def number(value: Number) -> str:
-    """A number for people: whole ones with commas, others with four digits."""
+    """A number for people: whole and large ones with commas, others with four digits."""
     if not math.isfinite(value):
         return "never" if value == math.inf else str(value)
-    if float(value).is_integer() and abs(value) < 1e7:
+    if abs(value) < 1e7 and (float(value).is_integer() or abs(value) >= 1000):
         return f"{value:,.0f}"
     return f"{value:.4g}"
 

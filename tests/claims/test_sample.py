@@ -60,6 +60,7 @@ def test_text_shows_median_range_and_what_was_never_reached() -> None:
     assert onsets(100, 300, INF).text() == "300 [100, >1,000]"
     assert onsets(INF).text() == ">1,000"
     assert number(0.123456) == "0.1235"
+    assert number(2537.5) == "2,538"
     assert number(INF) == "never"
 
 
