@@ -43,8 +43,9 @@ def save_checkpoint(
 ) -> None:
     """Store a state to resume from, then reduce what was stored before.
 
-    Earlier checkpoints lose the optimiser's state if their step is a multiple of ``every``, and
-    are removed otherwise. A kill in between leaves one too many, which the next call mends.
+    Of earlier checkpoints those with the optimiser's state lose it if their step is a multiple of
+    ``every``, and are removed otherwise; those without were kept on purpose, and stay even where
+    ``every`` is another now. A kill in between leaves one too many, which the next call mends.
 
     Raises:
         OSError: If the file cannot be written; the earlier ones are untouched then.
@@ -56,9 +57,10 @@ def save_checkpoint(
         path = checkpoint_path(run, earlier)
         if earlier == step:
             continue
-        if every == 0 or earlier % every != 0 or earlier > step:
+        can_resume = any(name.startswith(_OPTIM) for name in _names(path))
+        if earlier > step or (can_resume and (every == 0 or earlier % every != 0)):
             path.unlink(missing_ok=True)
-        elif any(name.startswith(_OPTIM) for name in _names(path)):
+        elif can_resume:
             _write(run, earlier, load_checkpoint(path).parameters)
 
 

@@ -96,6 +96,12 @@ def test_multiples_are_kept_without_the_optimisers_state(run: Run) -> None:
     assert latest.moments.keys() == state(23)[1].keys()
 
 
+def test_what_was_kept_on_purpose_outlives_another_schedule(run: Run) -> None:
+    save(run, 0, 5, 10, 17, every=10)
+    save(run, 20, 25, every=0)
+    assert checkpoint_steps(run) == [0, 10, 25]
+
+
 def test_a_checkpoint_beyond_the_one_just_saved_belongs_to_another_past(run: Run) -> None:
     save(run, 10, 20, 30, every=10)
     save(run, 10, every=10)
