@@ -35,6 +35,8 @@ train: .venv/ready ## one run: make train EXP=readout_scale ARGS='--seed=3'
 	@$(BIN)/grok train $(EXP) $(ARGS)
 
 sweep: .venv/ready ## many runs, one per core: make sweep EXP=layernorm ARGS='--seeds=1,2'
+	@[ "$(origin EXP)" != file ] || \
+	  { echo "which sweep? make sweep EXP=layernorm; .venv/bin/grok list sweeps shows them"; exit 2; }
 	@$(BIN)/grok sweep run $(EXP) $(ARGS)
 
 reproduce: .venv/ready ## a paper's claims: make reproduce PAPER=inductive-bias ARGS='--tier=U'

@@ -23,7 +23,8 @@ SEEDS: dict[Tier, tuple[int, ...]] = {
     "R": (456, 789, 111),
     "F": (456, 789, 111, 222, 333),
 }
-"""Seeds on which a claim of each tier is judged; the paper's. Bounds were calibrated on others."""
+"""Seeds on which a claim of each tier is judged, the paper's. Bounds are the published spread with
+a margin; where none is published they were looked at on seeds from 100 on: the paper's page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class Part(NamedTuple):
     criterion: str
     """The bound; empty for what is shown only."""
     holds: bool | None
-    """Whether it is met; None for what is shown only."""
+    """Whether it is met; None for what is shown only, or undecided."""
     seeds: Mapping[str, Number] = {}
     """The value of each seed or case."""
 
@@ -115,11 +116,13 @@ def every(quantity: str, value: Sample, criterion: str, holds: Callable[[float],
 def ordered(quantity: str, values: Mapping[str, Sample | Number], sign: str = "<") -> Part:
     """Medians (or numbers) rise strictly (``<``) or weakly (``≤``) in the order given.
 
-    A censored median is above every other; of two censored ones nothing is known, and they
-    are in no order.
+    A censored median is above every other. Of two censored neighbours nothing is known: if all
+    else is in order, the part is undecided.
     """
     middles = [v.median if isinstance(v, Sample) else v for v in values.values()]
-    holds = all(a < b or (sign == "≤" and a == b < math.inf) for a, b in pairwise(middles))
+    pairs = [(a, b) for a, b in pairwise(middles) if not a == b == math.inf]
+    in_order = all(a < b or (sign == "≤" and a == b) for a, b in pairs)
+    is_decided = not in_order or len(pairs) == len(middles) - 1
     texts = [f"{name} {_text(value)}" for name, value in values.items()]
     seeds = {
         f"{name}/{seed}": x
@@ -127,7 +130,8 @@ def ordered(quantity: str, values: Mapping[str, Sample | Number], sign: str = "<
         if isinstance(value, Sample)
         for seed, x in value.values.items()
     }
-    return Part(quantity, "; ".join(texts), f" {sign} ".join(values), holds, seeds)
+    criterion = f" {sign} ".join(values) + ("" if is_decided else ", undecided")
+    return Part(quantity, "; ".join(texts), criterion, in_order if is_decided else None, seeds)
 
 
 def shown(quantity: str, value: Sample | Number) -> Part:

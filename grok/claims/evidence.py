@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import reduce
 
 import numpy as np
 
@@ -16,10 +17,10 @@ class NotRun(Exception):
     """A claim cannot be evaluated; the message says what is missing."""
 
 
-def common(x: Series, y: Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps at which both series were read, and the values of each there."""
-    steps, i, j = np.intersect1d(x[0], y[0], return_indices=True)
-    return steps, x[1][i], y[1][j]
+def common(*series: Series) -> list[np.ndarray]:
+    """Steps at which all series were read, and the values of each there."""
+    steps = reduce(np.intersect1d, (steps for steps, _ in series))
+    return [steps, *(values[np.isin(at, steps)] for at, values in series)]
 
 
 class ArmEvidence:
@@ -45,7 +46,9 @@ class ArmEvidence:
             try:
                 steps, values = self.runs[seed].series(key)
             except ValueError as error:
-                raise NotRun(f"{self.runs[seed].key}: {error}") from error
+                key_of_run = self.runs[seed].key
+                hint = f"if it is of an older version, `grok rm {key_of_run}` and run again"
+                raise NotRun(f"{key_of_run}: {error}; {hint}") from error
             kept = steps <= self.n_steps
             self._series[seed, key] = steps[kept], values[kept]
         return self._series[seed, key]
@@ -105,6 +108,19 @@ class ArmEvidence:
             if len(values) != last - first + 1:
                 raise NotRun(f"{self.runs[seed].key} has not read {key} at every step to {last}")
         return Sample({seed: float(values.mean()) for seed, values in found.items()})
+
+    def mean_reached(self, key: str, threshold: float, direction: str = "above") -> float:
+        """First step at which the mean over seeds reaches a threshold, as in the paper's figures.
+
+        Returns:
+            Infinity if it does not within the claim's steps; NaN if a run was not read there.
+        """
+        steps, *values = common(*(self.series(key, seed) for seed in self.runs))
+        mean = np.mean(values, axis=0)
+        step = onset(steps, mean, threshold, direction)  # type: ignore[arg-type]
+        is_whole = steps.size > 0 and steps[-1] == self.n_steps and np.isfinite(mean).all()
+        censored = math.inf if is_whole else math.nan
+        return censored if step is None else float(step)
 
     def onset(self, event: str) -> Sample:
         """First step at which an event of :data:`grok.runs.EVENTS` was read."""

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from math import gcd
+from typing import TypeVar
 
 from grok.claims.claim import SEEDS, Arm, Claim
-from grok.config import MeasuresConfig, RunConfig, Schedule, run_key
+from grok.config import FamilyConfig, MeasuresConfig, RunConfig, Schedule, run_key
 from grok.config.schema import with_seed
 from grok.sweep import read_sweep
+
+Family = TypeVar("Family", bound=FamilyConfig)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def union(x: RunConfig, y: RunConfig) -> RunConfig:
     )
 
 
-def _family(x, y):  # type: ignore[no-untyped-def]
+def _family(x: Family, y: Family) -> Family:
     """A family read for both; what is not read has no say in the schedule."""
     if not (x.enabled and y.enabled):
         return x if x.enabled else y

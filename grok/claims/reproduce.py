@@ -14,6 +14,7 @@ from grok.claims.plan import Plan, make_plan
 from grok.config import RunConfig, run_key
 from grok.runs import Run, RunStore, plain, write_atomic
 from grok.sweep import Outcome, run_local
+from grok.sweep.state import run_state
 
 
 @dataclass(frozen=True)
@@ -83,17 +84,19 @@ def judged(claim: Claim, plan: Plan, runs_dir: Path, progress: bool = False) -> 
     """
     try:
         parts = tuple(claim.judge(_evidence(claim, plan, runs_dir, progress)))
-    except (NotRun, ValueError) as error:  # a damaged file of the store is a ValueError
+    except NotRun as error:
         return Result(claim, "not run", reason=str(error))
+    except Exception as error:  # a damaged file, a full disk: the other claims are judged
+        return Result(claim, "not run", reason=f"{type(error).__name__}: {error}")
     return Result(claim, verdict_of(parts), parts)
 
 
 def verdict_of(parts: Sequence[Part]) -> Verdict:
-    """``holds`` if every part that has a criterion meets it, and there is one."""
-    judged = [part.holds for part in parts if part.holds is not None]
-    if not judged:
-        return "not run"
-    return "holds" if all(judged) else "fails"
+    """``fails`` if a part does, ``holds`` if every part with a criterion is decided and met."""
+    judged = [part.holds for part in parts if part.criterion]
+    if False in judged:
+        return "fails"
+    return "holds" if judged and all(judged) else "not run"
 
 
 def _evidence(claim: Claim, plan: Plan, runs_dir: Path, progress: bool) -> Evidence:
@@ -135,8 +138,7 @@ def _stored(config: RunConfig, runs_dir: Path) -> Run:
         raise NotRun(f"{run.key} is not in {runs_dir}")
     if run_key(run.config) != run.key:
         raise NotRun(f"{run.dir / 'config.yaml'} is of another run")
-    status = run.status()
-    is_over = status["status"] == "diverged" or "stopped_by" in status
-    if not is_over and status["step"] < config.n_steps:
-        raise NotRun(f"{run.key} stands at step {status['step']:,} of {config.n_steps:,}")
+    step = run.status()["step"]
+    if step < config.n_steps and run_state(config, runs_dir).state != "done":
+        raise NotRun(f"{run.key} stands at step {step:,} of {config.n_steps:,}")
     return run

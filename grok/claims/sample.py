@@ -106,14 +106,13 @@ def number(value: Number) -> str:
 
 
 def mean_ratio(x: Sample, y: Sample) -> float:
-    """Mean of x over mean of y, of onset times a ratio of restricted means.
+    """Mean of x over mean of y.
 
     Returns:
-        NaN where both are wholly censored, so that nothing is known of their ratio.
+        The ratio; an upper bound of it if onsets of y are censored, whose restricted mean is
+        below the true one. NaN if onsets of x are: nothing bounds the ratio from above then.
     """
-    if x.n_censored == len(x.values) and y.n_censored == len(y.values):
-        return math.nan
-    return x.mean / y.mean
+    return math.nan if x.n_censored else x.mean / y.mean
 
 
 def log_rank(x: Sample, y: Sample) -> float:
@@ -123,8 +122,10 @@ def log_rank(x: Sample, y: Sample) -> float:
     lie near 0.001; with three against three near 0.02.
 
     Returns:
-        p-value, NaN if no onset was reached in either sample.
+        p-value, NaN if no onset was reached in either sample or if one is not known.
     """
+    if np.isnan([*x.array, *y.array]).any():
+        return math.nan
     if x.n_censored == len(x.values) and y.n_censored == len(y.values):
         return math.nan
     from scipy import stats
@@ -150,4 +151,5 @@ def rank_correlation(x: Iterable[Number], y: Iterable[Number]) -> float:
     ranks = [stats.rankdata(list(values)) for values in (x, y)]
     if any(len(r) < 2 or np.ptp(r) == 0 for r in ranks):
         return math.nan
-    return float(np.corrcoef(*ranks)[0, 1])
+    # Rounded, so that 0.9 is 0.9: it is a ratio of small whole numbers.
+    return round(float(np.corrcoef(*ranks)[0, 1]), 12)

@@ -1,6 +1,8 @@
 """What commands share."""
 
 import argparse
+import sys
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from grok.inputs import InputError
@@ -16,3 +18,24 @@ class Parser(argparse.ArgumentParser):
             InputError: Always.
         """
         raise InputError(f"{message}; see {self.prog} --help")
+
+
+GOES_ON = "The same command goes on from there."
+
+
+def check_workers(workers: int | None) -> None:
+    """Refuse a number of processes that cannot train.
+
+    Raises:
+        InputError: If it is below 1.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"workers={workers} must be 1 or more")
+
+
+def complain(busy: Sequence[str], failed: Mapping[str, str]) -> None:
+    """One line for each run that was not trained, by key, with the reason of those that failed."""
+    for key in busy:
+        print(f"grok: run {key} is being trained by another process", file=sys.stderr)
+    for key, reason in failed.items():
+        print(f"grok: run {key} failed: {reason}", file=sys.stderr)

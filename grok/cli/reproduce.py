@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grok.claims import PAPERS, Claim, select
-from grok.cli.common import Parser
+from grok.cli.common import GOES_ON, Parser, check_workers, complain
 from grok.inputs import InputError
 from grok.runs import default_runs_dir, plain
 
@@ -22,7 +22,7 @@ PAPER: {", ".join(PAPERS)}
   --tier=U,S         tiers (default U,S): U formulas and networks, seconds; S short runs of the
                      full task; R whole runs of a smaller task; F the paper's full runs
   --only=ID,...      these claims, whatever their tier: IB-11, or IB-21 for all its parts
-  --seeds=S,S,...    judge on these seeds instead of the paper's
+  --seeds=S,S,...    judge on these seeds instead of the paper's (tier U has its own)
   --workers=N        processes (default: one per core)
   --runs_dir=DIR     run store (default: $GROK_RUNS, else runs/)
   --dry-run          show the runs needed and the estimated time; train and judge nothing
@@ -73,8 +73,8 @@ def _options(arguments: list[str]) -> Any:
     options = parser.parse_args(arguments)
     if options.paper is None:
         raise InputError(f"which paper? There are: {', '.join(PAPERS)}")
-    if options.workers is not None and options.workers < 1:
-        raise InputError(f"workers={options.workers} must be 1 or more")
+    options.paper = options.paper.replace("_", "-")
+    check_workers(options.workers)
     options.seeds = _seeds(options.seeds)
     return options
 
@@ -92,8 +92,13 @@ def _seeds(text: str) -> list[int]:
 
 def _run(claims: Sequence[Claim], runs_dir: Path, options: Any) -> int:
     from grok.claims.reproduce import reproduce as judge
+    from grok.lit.signals import Interrupted
 
-    results, outcome = judge(claims, runs_dir, seeds=options.seeds, workers=options.workers)
+    try:
+        results, outcome = judge(claims, runs_dir, seeds=options.seeds, workers=options.workers)
+    except Interrupted:
+        print(GOES_ON, file=sys.stderr)
+        raise
     if options.json:
         found = {"paper": options.paper, "claims": [result.as_dict() for result in results]}
         print(json.dumps(plain(found), allow_nan=False))
@@ -104,10 +109,7 @@ def _run(claims: Sequence[Claim], runs_dir: Path, options: Any) -> int:
             print(markdown(results), end="")
         else:
             print_results(results)
-    for key in outcome.busy:
-        print(f"grok: run {key} is being trained by another process", file=sys.stderr)
-    for key, reason in outcome.failed.items():
-        print(f"grok: run {key} failed: {reason}", file=sys.stderr)
+    complain(outcome.busy, outcome.failed)
     holds = all(result.verdict == "holds" for result in results)
     return 0 if holds and not outcome.failed and not outcome.busy else 1
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from grok.cli.common import Parser
+from grok.cli.common import GOES_ON, Parser, check_workers, complain
 from grok.inputs import InputError
 from grok.runs import Run, default_runs_dir, plain
 from grok.sweep import Outcome, Sweep, SweepRun, estimate_seconds, read_sweep, run_local
@@ -73,8 +73,7 @@ def _options(arguments: list[str]) -> tuple[Any, list[str]]:
     options, flags = parser.parse_known_args(arguments)
     if options.sweep is None:
         raise InputError("which sweep? `grok list sweeps` shows them")
-    if options.workers is not None and options.workers < 1:
-        raise InputError(f"workers={options.workers} must be 1 or more")
+    check_workers(options.workers)
     return options, flags
 
 
@@ -113,12 +112,9 @@ def _report(
     else:
         _print(rows)
     if outcome is None:
-        print("The same command goes on from there.", file=sys.stderr)
+        print(GOES_ON, file=sys.stderr)
         return
-    for key in outcome.busy:
-        print(f"grok: run {key} is being trained by another process", file=sys.stderr)
-    for key, reason in outcome.failed.items():
-        print(f"grok: run {key} failed: {reason}", file=sys.stderr)
+    complain(outcome.busy, outcome.failed)
 
 
 def _stored(run: SweepRun, runs_dir: Path) -> dict[str, Any]:

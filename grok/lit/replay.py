@@ -6,7 +6,7 @@ whether it did is checked against the last checkpoint. Nothing but readings is w
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from lightning.pytorch import Callback
@@ -36,13 +36,18 @@ _log = logging.getLogger("grok")
 
 def lacking(run: Run, config: RunConfig) -> dict[str, MeasureCallback]:
     """Families of which a reading is due by the run's last step and not stored."""
-    last, stored = run.status()["step"], run.steps_read()
+    last, stored = _last(run, config), run.steps_read()
     found = {}
     for family, callback in measure_callbacks(config).items():
         steps = [s for key, s in stored.items() if (row := find_key(key)) and row.family == family]
         if not set(_due_steps(callback, last)) <= set().union(*steps):
             found[family] = callback
     return found
+
+
+def _last(run: Run, config: RunConfig) -> int:
+    """Step to which readings are asked for; the run may have gone further."""
+    return min(run.status()["step"], config.n_steps)
 
 
 def _due_steps(callback: MeasureCallback, last: int) -> list[int]:
@@ -61,13 +66,14 @@ def fill(
     config: RunConfig,
     families: Mapping[str, MeasureCallback],
     progress: bool = True,
+    others: Sequence[Callback] = (),
 ) -> None:
     """Add the readings of families that a finished run lacks.
 
     Raises:
         Interrupted: After a signal; what was read is kept.
     """
-    kept, last = set(checkpoint_steps(run)), run.status()["step"]
+    kept, last = set(checkpoint_steps(run)), _last(run, config)
     stored = {
         name: callback
         for name, callback in families.items()
@@ -76,7 +82,7 @@ def fill(
     if stored:
         _measure_checkpoints(run, writer, config, stored, progress)
     if left := {name: c for name, c in families.items() if name not in stored}:
-        replay(run, writer, config, left, progress)
+        replay(run, writer, config, left, progress, others)
 
 
 def _measure_checkpoints(
@@ -88,7 +94,7 @@ def _measure_checkpoints(
 ) -> None:
     """Read families on the stored parameters of every step at which one is due."""
     stack = Stack([config], PairDataModule([config]).pairs, pick_device(config.device))
-    last = run.status()["step"]
+    last = _last(run, config)
     steps = sorted(set().union(*(_due_steps(c, last) for c in families.values())))
     logger, line = StoreLogger([writer], [NoTracker()]), StatusLine()
     if progress:
@@ -116,17 +122,18 @@ def replay(
     config: RunConfig,
     families: Mapping[str, MeasureCallback],
     progress: bool = True,
+    others: Sequence[Callback] = (),
 ) -> None:
-    """Train a finished run again up to its last step and add readings of these families.
+    """Train a finished run again, as far as it is asked for, and add readings of these families.
 
     Raises:
         Interrupted: After a signal; what was read is kept, and the next call starts over.
     """
-    n_steps = run.status()["step"]
+    n_steps = _last(run, config)
     data, device = PairDataModule([config]), pick_device(config.device)
     stack = Stack([config], data.pairs, device)
     data.blocks = Blocks(0, n_steps, [c.schedule.next_due for c in families.values()])
-    callbacks: list[Callback] = list(families.values())
+    callbacks: list[Callback] = [*families.values(), *others]
     if progress:
         name = f"{run.key} lacks readings of {', '.join(families)} and is replayed for them"
         callbacks.append(ProgressLine([writer], n_steps, name))
@@ -137,7 +144,8 @@ def replay(
         if catcher.caught is not None and stack.step < n_steps:
             raise Interrupted(catcher.caught)
     writer.compact()
-    _check_same(run, stack)
+    if n_steps == run.status()["step"]:
+        _check_same(run, stack)
 
 
 def _check_same(run: Run, stack: Stack) -> None:

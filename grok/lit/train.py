@@ -101,7 +101,7 @@ def train_stack(
                 raise Interrupted(caught)
         for job in jobs:
             if families := lacking(job.run, job.config):
-                fill(job.run, job.writer, job.config, families, progress)
+                fill(job.run, job.writer, job.config, families, progress, callbacks)
     return runs
 
 

@@ -86,11 +86,7 @@ def markdown(results: Sequence[Result]) -> str:
     for result in results:
         claim = result.claim
         ours = "<br>".join(map(part_text, result.parts)) or result.reason
-        cells = (
-            f"**{claim.id}** ({claim.tier}) {claim.statement}",
-            claim.published,
-            ours,
-            result.verdict,
-        )
-        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+        cells = (f"({claim.tier}) {claim.statement}", claim.published, ours, result.verdict)
+        escaped = " | ".join(cell.replace("|", "\\|").replace("*", "\\*") for cell in cells)
+        lines.append(f"| **{claim.id}** {escaped} |")
     return "\n".join(lines) + "\n"

@@ -45,12 +45,14 @@ def run_local(
     """Train runs in processes of their own, each with one thread.
 
     What is finished is skipped, what was interrupted goes on. A run that fails, and one whose
-    process dies, are reported at the end and stop no other.
+    process dies, are reported at the end and stop no other. A script that calls this needs the
+    usual ``if __name__ == "__main__":``, since its processes import it.
 
     Args:
         configs: The runs; of two with the same key the first is taken.
         runs_dir: Run store.
-        workers: How many processes; default one per core that this one may use.
+        workers: How many processes; default as many as the cores that this one may use have
+            room for, at ``threads`` of the runs each.
         name: What progress calls them.
         progress: Show it on standard error.
         retrain: Forget what is stored of each run and start anew.
@@ -69,7 +71,8 @@ def run_local(
         return Outcome([], skipped, {}, [])
     left = {k: states[k].left if k in states else c.n_steps for k, c in todo.items()}
     shown = SweepProgress(name or "sweep", left, StatusLine() if progress else None)
-    n_workers = min(workers or usable_cores(), len(todo))
+    threads = max(config.threads for config in todo.values())
+    n_workers = min(workers or max(usable_cores() // threads, 1), len(todo))
     shown.start(len(skipped), n_workers)
     with SignalCatcher() as catcher:
         pool = _Pool(todo, runs_dir, retrain, n_workers, shown, catcher)
@@ -163,8 +166,10 @@ class _Pool:
                 self._listen()
                 self.progress.show(len(self.workers))
         finally:
-            self.progress.close()
-            self._end_all()
+            try:
+                self.progress.close()
+            finally:
+                self._end_all()
 
     def _hand_out(self) -> None:
         """Give a run to each worker that has none, and to new ones while there may be more."""
@@ -213,14 +218,14 @@ class _Pool:
             self._fail(key, ended.text)
         elif ended.how == "busy":
             self.busy.append(key)
-            self.progress.end(key, ended.text)
+            self.progress.end(key, ended.text, how="busy")
         else:
             self.finished.append(key)
-            self.progress.end(key, ended.text, ended.step)
+            self.progress.end(key, ended.text, how="done", step=ended.step)
 
     def _fail(self, key: str, reason: str) -> None:
         self.failed[key] = reason
-        self.progress.end(key, f"failed: {reason}")
+        self.progress.end(key, f"failed: {reason}", how="failed")
 
     def _stop(self, signum: int) -> None:
         """Hand the signal on, once, and let go of the workers that have obeyed it."""

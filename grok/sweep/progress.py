@@ -2,7 +2,9 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
+from typing import Literal
 
 from grok.lit.status_line import StatusLine, duration
 
@@ -22,7 +24,7 @@ class SweepProgress:
         self._step: dict[str, int] = {}
         self._trained = 0
         self._began: float | None = None
-        self.n_runs, self.n_done, self.n_failed = len(left), 0, 0
+        self.n_runs, self.n_ended = len(left), Counter[str]()
 
     def start(self, n_skipped: int, n_workers: int) -> None:
         """Say what is about to be done."""
@@ -43,12 +45,12 @@ class SweepProgress:
             self._began = time.monotonic()
         self._step[key] = step
 
-    def end(self, key: str, text: str, step: int | None = None) -> None:
-        """A run has ended, at this step if it is done."""
-        if step is None:
-            self.n_failed += 1
-        else:
-            self.n_done += 1
+    def end(
+        self, key: str, text: str, *, how: Literal["done", "failed", "busy"], step: int = 0
+    ) -> None:
+        """A run has ended, at this step if it is done, or is another process's."""
+        self.n_ended[how] += 1
+        if how == "done":
             self.step(key, max(step, self._step.get(key, step)))
         self._left.pop(key, None)
         self._step.pop(key, None)
@@ -67,14 +69,13 @@ class SweepProgress:
 
     def line(self, n_running: int, now: float) -> str:
         """The line at a time of the monotonic clock."""
-        waiting = self.n_runs - self.n_done - self.n_failed - n_running
+        waiting = self.n_runs - self.n_ended.total() - n_running
         seconds = now - self._began if self._began is not None else 0.0
         speed = self._trained / seconds if seconds > 0 else 0.0
         left = sum(self._left.values()) / speed if speed > 0 else math.inf
-        parts = [f"  {self.n_done} of {self.n_runs} done", f"{n_running} running"]
-        parts.append(f"{waiting} left")
-        if self.n_failed:
-            parts.append(f"{self.n_failed} failed")
+        done = self.n_ended["done"]
+        parts = [f"  {done} of {self.n_runs} done", f"{n_running} running", f"{waiting} left"]
+        parts += [f"{self.n_ended[how]} {how}" for how in ("failed", "busy") if self.n_ended[how]]
         return " | ".join([*parts, f"{speed:.1f} steps/s", f"{duration(left)} left"])
 
 

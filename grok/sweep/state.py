@@ -33,7 +33,7 @@ def run_state(config: RunConfig, runs_dir: Path) -> State:
     except ValueError:
         return State("resumable", 0, config.n_steps)
     if left == 0 or status["status"] == "diverged":
-        return State("lacking", step, step)
+        return State("lacking", step, min(step, config.n_steps))
     return State("resumable", step, left)
 
 

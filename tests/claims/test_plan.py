@@ -52,7 +52,7 @@ def test_a_claim_says_what_it_is_and_has_what_its_tier_needs(claim: Claim) -> No
     assert bool(claim.check) == (claim.tier == "U") != bool(claim.arms)
     longest = {"S": 2200, "R": 6000, "F": 10_000}
     assert all(arm.n_steps <= longest[claim.tier] for arm in claim.arms.values())
-    assert claim.tier != "F" or any(arm.n_steps == 10_000 for arm in claim.arms.values())
+    assert claim.tier != "F" or any(arm.n_steps >= 5000 for arm in claim.arms.values())
 
 
 # select.

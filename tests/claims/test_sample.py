@@ -30,10 +30,10 @@ def test_mean_of_onsets_is_the_area_under_the_survival_curve() -> None:
     assert sample.n_censored == 2
 
 
-def test_two_wholly_censored_samples_have_no_ratio() -> None:
+def test_a_ratio_of_means_bounds_the_true_one_from_above_or_is_no_number() -> None:
+    assert mean_ratio(onsets(100, 300), onsets(400, 600)) == 0.4
     assert mean_ratio(onsets(100, 300), onsets(INF, INF)) == 0.2
-    assert mean_ratio(onsets(INF, INF), onsets(100, 300)) == 5
-    assert math.isnan(mean_ratio(onsets(INF, INF), onsets(INF)))
+    assert math.isnan(mean_ratio(onsets(100, INF), onsets(400, 600)))
 
 
 def test_values_without_a_horizon_are_not_censored() -> None:
@@ -91,6 +91,14 @@ def test_log_rank_is_the_textbook_test(x: Sample, y: Sample) -> None:
 
 def test_log_rank_of_samples_that_never_reach_it_is_no_number() -> None:
     assert math.isnan(log_rank(onsets(INF, INF), onsets(INF)))
+
+
+def test_log_rank_knows_nothing_of_runs_that_diverged() -> None:
+    assert math.isnan(log_rank(onsets(100, math.nan), onsets(200, 300)))
+
+
+def test_rank_correlation_of_one_swap_in_five_is_exactly_nine_tenths() -> None:
+    assert rank_correlation([1, 2, 3, 4, 5], [1, 2, 4, 3, 5]) == 0.9
 
 
 def test_rank_correlation_ranks_censored_values_last_and_ties_them() -> None:

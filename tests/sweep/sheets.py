@@ -49,6 +49,7 @@ ALPHA = [0.5, 0.75, 1.0, 1.25, 1.5]
 # eta_0 / alpha^2 with eta_0 = 1e-3, and the lambda with which eta * lambda stays 1e-3.
 SQUARE = {0.5: 0.25, 0.75: 0.5625, 1.25: 1.5625, 1.5: 2.25}
 P59 = {"data.p": 59, "data.train_fraction": 0.5, "n_steps": 4000}
+P59_LONG = P59 | {"n_steps": 6000}
 
 
 def lazy(**other: Any) -> list[Point]:
@@ -105,6 +106,8 @@ SHEETS: dict[str, Sheet] = {
     "sgd_cross_entropy": Sheet(25, sgd("cross_entropy", 0.25, 10_000)),
     "layernorm_p59": Sheet(21, placed(list(READS), **P59), (456, 789, 111)),
     "readout_scale_p59": Sheet(
-        60, [*lazy(**P59), *lazy_wrong(**P59), *lazy_wrong_held(**P59)], (456, 789, 111)
+        60,
+        [*lazy(**P59_LONG), *lazy_wrong(**P59_LONG), *lazy_wrong_held(**P59_LONG)],
+        (456, 789, 111),
     ),
 }

@@ -73,8 +73,8 @@ def test_the_line_counts_runs_and_their_steps(monkeypatch: pytest.MonkeyPatch) -
     shown.step("run1", 20)
     # 60 steps in 10 seconds; 440 of 500 are left.
     assert shown.line(2, 1010.0) == "  0 of 5 done | 2 running | 3 left | 6.0 steps/s | 1:13 left"
-    shown.end("run0", "completed", 160)
-    shown.end("run1", "failed: why")
+    shown.end("run0", "completed", how="done", step=160)
+    shown.end("run1", "failed: why", how="failed")
     # 120 steps in 20 seconds; the failed run has no more.
     assert shown.line(1, 1020.0) == (
         "  1 of 5 done | 1 running | 2 left | 1 failed | 6.0 steps/s | 0:50 left"
@@ -85,7 +85,7 @@ def test_a_run_that_stops_early_takes_its_steps_with_it(monkeypatch: pytest.Monk
     monkeypatch.setattr("grok.sweep.progress.time.monotonic", lambda: 0.0)
     shown = progress(2)
     shown.step("run0", 0)
-    shown.end("run0", "completed", 50)
+    shown.end("run0", "completed", how="done", step=50)
     assert shown.line(1, 10.0).endswith("5.0 steps/s | 0:20 left")
 
 
@@ -93,7 +93,7 @@ def test_each_run_that_ends_is_a_line_of_its_own() -> None:
     stream = io.StringIO()
     shown = progress(2, stream)
     shown.start(n_skipped=3, n_workers=2)
-    shown.end("run0", "completed at step 100", 100)
+    shown.end("run0", "completed at step 100", how="done", step=100)
     shown.show(1)  # the next line is due in ten seconds
     assert stream.getvalue().splitlines() == [
         "name: 2 runs to train, 3 done before, 2 workers",
@@ -105,3 +105,9 @@ def test_the_estimate_of_a_longer_run_is_longer(tmp_path: Path) -> None:
     config = tiny(n_steps=100)
     longer = estimate_seconds([replace(config, n_steps=300)], tmp_path)
     assert math.isclose(longer, 3 * estimate_seconds([config], tmp_path))
+
+
+def test_a_run_of_another_process_is_not_a_failed_one() -> None:
+    shown = SweepProgress("sweep", {"run0": 100, "run1": 100}, None)
+    shown.end("run0", "busy", how="busy")
+    assert "0 of 2 done | 1 running | 0 left | 1 busy" in shown.line(1, 0.0)

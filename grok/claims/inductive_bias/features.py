@@ -11,6 +11,7 @@ from grok.claims.inductive_bias.arms import (
     ALPHAS,
     DECAYS,
     INVERSE,
+    full,
     layernorm,
     readout,
     reduced,
@@ -89,7 +90,7 @@ IB_19A = claim(
     statement="The shortcut falls as the network generalises",
     source="fig. 3a",
     published="peak of the mean 6.12 at 3,579; 3.28 at 10,000",
-    arms={"No LN": layernorm("none", 10_000)},
+    arms=full("No LN"),
 )(shortcut_falls)
 
 
@@ -139,7 +140,7 @@ def features_move(e: Evidence) -> Iterator[Part]:
     statement="Without LN the features have compressed by the end",
     source="fig. 6a",
     published="8.3 of 35.8",
-    arms={"No LN": layernorm("none", 10_000)},
+    arms=full("No LN"),
 )
 def features_compress(e: Evidence) -> Iterator[Part]:
     """IB-28, second part."""
@@ -172,10 +173,7 @@ def compress_early(e: Evidence) -> Iterator[Part]:
     statement="Features compress in the order of generalisation",
     source="fig. 6c",
     published="4,400, 5,200, 8,000, 8,600 (mean curve)",
-    arms={
-        name: layernorm("none" if name == "No LN" else name, 10_000)
-        for name in ("M", "M+A*", "A*", "No LN")
-    },
+    arms=full("M", "M+A*", "A*", "No LN"),
 )
 def compress_order(e: Evidence) -> Iterator[Part]:
     """IB-29, second part: per seed, then the median (the paper: of the mean curve)."""

@@ -35,7 +35,7 @@ def update_by_rate(e: Evidence) -> Iterator[Part]:
     tier="F",
     statement="With eta*lambda fixed, a larger learning rate generalises sooner",
     source="fig. 4a",
-    published="test loss 0.01 at 7,807, 7,740, 6,582, 4,470",
+    published="test loss 0.01 of the mean curve at 7,807, 7,740, 6,582, 4,470",
     arms={rate: learning_rate(rate, 10_000) for rate in RATES},
 )
 def onset_by_rate(e: Evidence) -> Iterator[Part]:
@@ -67,7 +67,7 @@ def peak_by_decay(e: Evidence) -> Iterator[Part]:
     tier="F",
     statement="More weight decay generalises sooner",
     source="fig. 4c",
-    published="never for lambda up to 0.5; 9,787, 7,807, 6,395 for 0.75, 1, 1.5",
+    published="never for lambda up to 0.5; 9,787, 7,807, 6,395 (mean curve, loss 0.01) above",
     arms={decay: weight_decay(decay, 10_000) for decay in DECAYS},
 )
 def onset_by_decay(e: Evidence) -> Iterator[Part]:

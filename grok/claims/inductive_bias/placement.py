@@ -136,7 +136,8 @@ def full_order(e: Evidence) -> Iterator[Part]:
     yield at_most("mean(A*) / mean(No LN)", mean_ratio(t["A*"], off), 1.0)
     yield at_most("mean(M) / mean(No LN)", mean_ratio(t["M"], off), 0.25)
     yield within("mean(M+A*) / mean(No LN)", mean_ratio(t["M+A*"], off), 0.25, 0.65)
-    yield shown("No LN", t["No LN"])
+    # Censored ones would make the ratios too large, and the last one has a lower bound.
+    yield every("No LN", off, "reached", math.isfinite)
     for name in ("M", "A^v", "M+A*", "A*"):
         yield shown(f"{name} - No LN, paired seeds", t[name].paired(t["No LN"]))
         yield shown(f"log-rank p of {name} against No LN", log_rank(t[name], t["No LN"]))
@@ -170,7 +171,7 @@ def train_order(e: Evidence) -> Iterator[Part]:
 def train_against_test(e: Evidence) -> Iterator[Part]:
     """IB-16, second part."""
     a, ma = (e[name].onset("test_acc_99") for name in ("A*", "M+A*"))
-    yield at_least("mean t_test(A*) / mean t_test(M+A*)", mean_ratio(a, ma), 1.3)
+    yield at_least("mean t_test(A*) / mean t_test(M+A*)", a.mean / ma.mean, 1.3)
     yield shown("t_test(A*)", a)
     # A censored one would make the ratio too large.
     yield every("t_test(M+A*)", ma, "reached", math.isfinite)

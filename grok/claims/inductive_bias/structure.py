@@ -66,10 +66,10 @@ def fourier_early(e: Evidence) -> Iterator[Part]:
 def fourier_order(e: Evidence) -> Iterator[Part]:
     """IB-21, second part."""
     names = ("M", "M+A*", "A*", "No LN")
-    t = {name: e[name].reached("fourier/c", 1.0) for name in names}
-    yield ordered("mean step of C_Fourier 1", {name: x.mean for name, x in t.items()})
-    for name, sample in t.items():
-        yield shown(f"{name}: step of C_Fourier 1", sample)
+    mean = {name: e[name].mean_reached("fourier/c", 1.0) for name in names}
+    yield ordered("step at which the mean C_Fourier reaches 1", mean)
+    for name in names:
+        yield shown(f"{name}: step of C_Fourier 1", e[name].reached("fourier/c", 1.0))
     for name in ("No LN", "M+A*", "M"):
         last = e[name].last("fourier/c")
         yield at_least(f"{name}: mean C_Fourier at 10,000", last.mean, 1.5)
