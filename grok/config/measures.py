@@ -21,7 +21,10 @@ def _task_family() -> FamilyConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class KernelConfig(FamilyConfig):
-    """The tangent kernels; a reading costs as much as some four updates."""
+    """The tangent kernels; a reading costs as much as some four updates.
+
+    Other settings do not read again what a run has stored: choose them before it starts.
+    """
 
     enabled: bool = False
     n_pairs: int = 128
@@ -38,7 +41,10 @@ class KernelConfig(FamilyConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class HessianConfig(FamilyConfig):
-    """The Hessian of the training loss; a reading costs as much as 70 to 200 updates."""
+    """The Hessian of the training loss; a reading costs as much as 70 to 200 updates.
+
+    As for the kernels, choose the settings before the run starts.
+    """
 
     enabled: bool = False
     n_eigenvalues: int = 3

@@ -77,6 +77,7 @@ BROKEN: dict[str, Sequence[Change | list[Change]]] = {
         [acc("M", rises(1700)), acc(OFF, rises(6700)), acc("A*", rises(6600))],
         acc("M+A*", rises(1750)),
         acc("M+A*", rises(6000)),
+        acc(OFF, NEVER),
     ],
     "IB-16a": [("M", "loss/train", falls(330)), ("A*", "loss/train", falls(220))],
     "IB-16b": [acc("A*", rises(3900)), acc("M+A*", NEVER)],

@@ -143,7 +143,7 @@ def test_a_second_call_trains_nothing(reproduce: Reproduce, trained: Path) -> No
     before = files(trained)
     outcome = reproduce("mini", "--seeds=1")
     assert outcome.code == 0
-    assert "2 holds" in outcome.out
+    assert "2 hold" in outcome.out
     after = {path: time for path, time in files(trained).items() if path.parent.name != "checks"}
     assert after.items() <= before.items()
     assert "runs of the claims" not in outcome.err
