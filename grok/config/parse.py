@@ -7,7 +7,7 @@ import difflib
 import json
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +60,24 @@ def load_run(path: Path, flags: Sequence[str] = (), group: str = "") -> RunConfi
     Raises:
         ConfigError: As :func:`parse_run`.
     """
-    values = _read_yaml(path)
-    values.setdefault("tracking", {}).setdefault("group", group)
-    parser = run_parser()
     try:
-        config = parser.parse_object(values)
-        config = parser.parse_args(_expand(flags), config)
-        return _instantiate(parser, config)
+        config = _base(path, path.read_text(encoding="utf-8"), group).clone()
+        config = run_parser().parse_args(_expand(flags), config)
+        return _instantiate(run_parser(), config)
     except ConfigError:
         raise
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {_one_line(error)}") from None
     except Exception as error:  # jsonargparse raises several kinds; all are the user's input
         raise ConfigError(_one_line(error)) from error
+
+
+@lru_cache(maxsize=64)
+def _base(path: Path, text: str, group: str) -> Namespace:
+    """What a file says, without flags. The cells of a sweep share it: parsing takes a while."""
+    values = _read_yaml(path, text)
+    values.setdefault("tracking", {}).setdefault("group", group)
+    return run_parser().parse_object(values)
 
 
 def _instantiate(parser: ArgumentParser, config: Namespace) -> RunConfig:
@@ -79,11 +86,11 @@ def _instantiate(parser: ArgumentParser, config: Namespace) -> RunConfig:
     return RunConfig(**{name: parts[name] for name in RunConfig.__dataclass_fields__})
 
 
-def _read_yaml(path: Path) -> dict[Any, Any]:
+def _read_yaml(path: Path, text: str) -> dict[Any, Any]:
     """The file as a dictionary of sections, published names and ``seed`` replaced by fields."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
         raise ConfigError(f"{path}: {_one_line(error)}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is not a mapping of fields to values")
