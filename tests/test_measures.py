@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from grok.keys import KEYS, find_key
 from grok.measures import MEASURES, MissingPart, Snapshot, compressibility
 from grok.models.config import norm_config
-from grok.training import Stack
+from grok.training import Stack, restore, state_of
 from tests.builders import data_of, make_stack, tiny
 from tests.plain import PlainTransformer
 
@@ -179,8 +179,8 @@ def test_the_change_is_the_distance_from_the_start_in_units_of_its_norm() -> Non
 def test_the_start_of_a_resumed_run_is_the_same_bits() -> None:
     stack, resumed = make(n_runs=1), make(n_steps=0, n_runs=1)
     start = resumed.theta.clone()
-    parameters, moments = stack.state(0)
-    resumed.load(0, 3, parameters | moments)
+    parameters, moments = state_of(stack, 0)
+    restore(resumed, 0, 3, parameters | moments)
     assert torch.equal(resumed.initial, start)
     key = "norm/change"
     ours, theirs = (MEASURES["norm"](each.snapshot())[key] for each in (resumed, stack))

@@ -12,6 +12,7 @@ from grok.config import RunConfig
 from grok.lit.module import StackTask
 from grok.metrics.onset import sustained_onset
 from grok.runs import ReadingsWriter, RunLock, write_status
+from grok.training import state_of
 
 Series = Callable[[str], tuple[np.ndarray, np.ndarray]]
 
@@ -84,7 +85,7 @@ class Keeper(Callback):
             lock.verify()
             writer.flush()
             step = module.stack.run_step(run)
-            parameters, moments = module.stack.state(run)
+            parameters, moments = state_of(module.stack, run)
             every = self.configs[run].checkpoint.every
             save_checkpoint(writer.run, step, parameters, moments, every)
             write_status(writer.run, status="running", step=step, n_steps=self.configs[run].n_steps)

@@ -29,7 +29,7 @@ from grok.lit.status_line import StatusLine
 from grok.lit.trainer import fit, pick_device
 from grok.runs import ReadingsWriter, Run
 from grok.tracking import NoTracker
-from grok.training import Stack
+from grok.training import Stack, show, state_of
 
 _log = logging.getLogger("grok")
 
@@ -106,7 +106,7 @@ def _measure_checkpoints(
                 raise Interrupted(catcher.caught)
             if progress and line.is_due():
                 line.show(f"  {done} / {len(steps)} checkpoints")
-            stack.show(0, step, load_checkpoint(checkpoint_path(run, step)).parameters)
+            show(stack, 0, step, load_checkpoint(checkpoint_path(run, step)).parameters)
             snapshot = stack.snapshot()
             for callback in families.values():
                 if callback.schedule.is_due(step):
@@ -151,7 +151,7 @@ def replay(
 def _check_same(run: Run, stack: Stack) -> None:
     """Say so when the replay ended at other parameters than the run."""
     stored = latest_checkpoint(run)
-    replayed, _ = stack.state(0)
+    replayed, _ = state_of(stack, 0)
     if stored is not None and any(
         not torch.allclose(x, replayed[name], rtol=0, atol=0, equal_nan=True)
         for name, x in stored.parameters.items()

@@ -23,7 +23,7 @@ from grok.lit.signals import Interrupted, SignalCatcher
 from grok.lit.trainer import fit, pick_device
 from grok.runs import Run, RunLock, RunStore, default_runs_dir
 from grok.tracking import make_tracker
-from grok.training import Stack
+from grok.training import Stack, restore
 
 
 def train(
@@ -113,8 +113,11 @@ def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) 
     stack = Stack(configs, data.pairs, device)
     for index, job in enumerate(jobs):
         if job.checkpoint is not None:
-            stack.load(
-                index, job.checkpoint.step, job.checkpoint.parameters | job.checkpoint.moments
+            restore(
+                stack,
+                index,
+                job.checkpoint.step,
+                job.checkpoint.parameters | job.checkpoint.moments,
             )
     with SignalCatcher() as catcher:
         writers = [job.writer for job in jobs]

@@ -3,3 +3,6 @@
 from grok.training.compat import check_stackable as check_stackable
 from grok.training.optim import StackOptimizer as StackOptimizer
 from grok.training.stack import Stack as Stack
+from grok.training.state import restore as restore
+from grok.training.state import show as show
+from grok.training.state import state_of as state_of

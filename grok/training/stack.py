@@ -5,7 +5,7 @@ the trained ones first; ``pair`` - rows of the operation table; ``train`` - pair
 split; ``batch`` - pairs of one update.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import torch
@@ -228,42 +228,6 @@ class Stack:
     def run_step(self, run: int) -> int:
         """Updates the run has done."""
         return self.step if self.ended_at[run] < 0 else self.ended_at[run]
-
-    def state(self, run: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Parameters by name, and the optimiser's state as ``<moment>.<parameter>``."""
-        parameters = {name: x[run].detach().cpu() for name, x in self.named(self.theta).items()}
-        moments = {
-            f"{moment}.{name}": x[run].cpu()
-            for moment, flat in self.optimizer.state.items()
-            for name, x in self.named(flat).items()
-        }
-        return parameters, moments
-
-    def load(self, run: int, step: int, state: Mapping[str, Tensor]) -> None:
-        """Put a run's parameters and moments back; all runs of a stack resume at one step.
-
-        Raises:
-            ValueError: If a tensor is missing or has another shape.
-        """
-        self.show(run, step, state)
-        for moment, flat in self.optimizer.state.items():
-            self._place(run, flat, f"{moment}.", state)
-
-    def show(self, run: int, step: int, parameters: Mapping[str, Tensor]) -> None:
-        """Put parameters of some step in place to be measured; moments stay as they are.
-
-        Raises:
-            ValueError: If a tensor is missing or has another shape.
-        """
-        self.step = step
-        self._place(run, self.theta, "", parameters)
-
-    def _place(self, run: int, flat: Tensor, prefix: str, saved: Mapping[str, Tensor]) -> None:
-        for name, view in self.named(flat).items():
-            found = saved.get(prefix + name)
-            if found is None or found.shape != view.shape[1:]:
-                raise ValueError(f"checkpoint does not fit the model: {prefix + name}")
-            view[run].copy_(found)
 
     def snapshot(self) -> Snapshot:
         """What measures read: parameters, and probe activations computed on demand."""

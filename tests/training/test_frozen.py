@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from grok.config import RunConfig
-from grok.training import Stack
+from grok.training import Stack, state_of
 from tests.builders import make_stack, tiny
 
 DIVERGES = 1
@@ -82,7 +82,7 @@ def test_a_finished_run_keeps_the_parameters_and_moments_of_its_last_step() -> N
     stack.advance(5)
     short.advance(5)
     assert [stack.run_step(run) for run in range(3)] == [10, 5, 10]
-    ours, theirs = stack.state(DIVERGES), short.state(DIVERGES)
+    ours, theirs = state_of(stack, DIVERGES), state_of(short, DIVERGES)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
     assert not torch.equal(stack.theta[0], short.theta[0])
 

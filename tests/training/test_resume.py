@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from grok.config import RunConfig
-from grok.training import Stack
+from grok.training import Stack, restore, state_of
 from grok.training.dropout import dropout
 from tests.builders import changed, make_stack, tiny
 
@@ -26,7 +26,7 @@ def runs(**fields: Any) -> list[RunConfig]:
 
 
 def saved(stack: Stack, run: int) -> dict[str, Tensor]:
-    parameters, moments = stack.state(run)
+    parameters, moments = state_of(stack, run)
     return {name: x.clone() for name, x in (parameters | moments).items()}
 
 
@@ -36,7 +36,7 @@ def test_a_resumed_run_has_the_bytes_of_an_uninterrupted_one(fields: dict[str, A
     whole.advance(10)
     first.advance(4)
     for run in range(2):
-        second.load(run, first.step, saved(first, run))
+        restore(second, run, first.step, saved(first, run))
     second.advance(6)
     assert second.step == 10
     assert torch.equal(second.theta, whole.theta)
@@ -54,12 +54,12 @@ def test_a_state_that_does_not_fit_is_refused_by_name(name: str, is_missing: boo
     else:
         state[name] = torch.zeros(3, 3)
     with pytest.raises(ValueError, match=f"checkpoint does not fit the model: {name}$"):
-        stack.load(0, 1, state)
+        restore(stack, 0, 1, state)
 
 
 def test_a_state_has_every_parameter_and_the_moments_of_the_trained_ones() -> None:
     stack = make_stack(tiny())
-    parameters, moments = stack.state(0)
+    parameters, moments = state_of(stack, 0)
     shapes = stack.model.shapes()
     assert {name: tuple(x.shape) for name, x in parameters.items()} == shapes
     assert moments.keys() == {f"{m}.{name}" for m in ("exp_avg", "exp_avg_sq") for name in shapes}

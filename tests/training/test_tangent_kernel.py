@@ -11,7 +11,7 @@ from grok.config import MeasuresConfig
 from grok.config.measures import KernelConfig
 from grok.measures import kernel_drift
 from grok.models.config import norm_config
-from grok.training import Stack
+from grok.training import Stack, restore, state_of
 from grok.training.kernel import (
     centred_directions,
     kernel_pair,
@@ -178,8 +178,8 @@ def test_initial_kernels_and_parameters_of_a_resumed_run_are_the_same_bits() -> 
     start = stack.theta.clone()
     before = stack.initial_kernels
     stack.advance(3)
-    parameters, moments = stack.state(0)
-    resumed.load(0, 3, parameters | moments)
+    parameters, moments = state_of(stack, 0)
+    restore(resumed, 0, 3, parameters | moments)
     assert torch.equal(resumed.initial, start)
     for ours, theirs in zip(resumed.initial_kernels, before, strict=True):
         assert torch.equal(ours, theirs)

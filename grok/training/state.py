@@ -1,0 +1,47 @@
+"""What a checkpoint holds of a run in a stack, and how it comes back."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from grok.training.stack import Stack
+
+
+def state_of(stack: Stack, run: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Parameters of one run by name, and its optimiser's state as ``<moment>.<parameter>``."""
+    parameters = {name: x[run].detach().cpu() for name, x in stack.named(stack.theta).items()}
+    moments = {
+        f"{moment}.{name}": x[run].cpu()
+        for moment, flat in stack.optimizer.state.items()
+        for name, x in stack.named(flat).items()
+    }
+    return parameters, moments
+
+
+def restore(stack: Stack, run: int, step: int, state: Mapping[str, Tensor]) -> None:
+    """Put a run's parameters and moments back; all runs of a stack resume at one step.
+
+    Raises:
+        ValueError: If a tensor is missing or has another shape.
+    """
+    show(stack, run, step, state)
+    for moment, flat in stack.optimizer.state.items():
+        _place(stack, run, flat, f"{moment}.", state)
+
+
+def show(stack: Stack, run: int, step: int, parameters: Mapping[str, Tensor]) -> None:
+    """Put parameters of some step in place to be measured; moments stay as they are.
+
+    Raises:
+        ValueError: If a tensor is missing or has another shape.
+    """
+    stack.step = step
+    _place(stack, run, stack.theta, "", parameters)
+
+
+def _place(stack: Stack, run: int, flat: Tensor, prefix: str, saved: Mapping[str, Tensor]) -> None:
+    for name, view in stack.named(flat).items():
+        found = saved.get(prefix + name)
+        if found is None or found.shape != view.shape[1:]:
+            raise ValueError(f"checkpoint does not fit the model: {prefix + name}")
+        view[run].copy_(found)
