@@ -14,7 +14,6 @@ from grok.claims.plan import Plan, make_plan
 from grok.config import RunConfig, run_key
 from grok.runs import Run, RunStore, plain, write_atomic
 from grok.sweep import Outcome, run_local
-from grok.sweep.state import run_state
 
 
 @dataclass(frozen=True)
@@ -133,12 +132,15 @@ def _stored(config: RunConfig, runs_dir: Path) -> Run:
         NotRun: If it is not there, is another run, or has not come that far.
         ValueError: If its config or status is damaged.
     """
+    from grok.lit.keeper import has_generalised  # brings torch, which a list of claims needs not
+
     run = Run(RunStore(runs_dir).root.resolve() / run_key(config))
     if not (run.dir / "config.yaml").is_file():
         raise NotRun(f"{run.key} is not in {runs_dir}")
     if run_key(run.config) != run.key:
         raise NotRun(f"{run.dir / 'config.yaml'} is of another run")
-    step = run.status()["step"]
-    if step < config.n_steps and run_state(config, runs_dir).state != "done":
+    status, step = run.status()["status"], run.status()["step"]
+    is_over = status == "diverged" or has_generalised(config, run.series, step)
+    if step < config.n_steps and not is_over:
         raise NotRun(f"{run.key} stands at step {step:,} of {config.n_steps:,}")
     return run

@@ -298,7 +298,8 @@ def test_without_an_onset_there_is_no_step_at_60_percent_of_it(stored: Stored) -
 @pytest.mark.parametrize(
     ("status", "verdict"),
     [
-        ({"status": "completed", "stopped_by": "stop.when=sustained"}, "holds"),
+        # By a rule that the claim's own run does not have: training would go on.
+        ({"status": "completed", "stopped_by": "stop.when=sustained"}, "not run"),
         ({"status": "interrupted"}, "not run"),
         ({"status": "failed"}, "not run"),
         ({"status": "diverged"}, "holds"),  # after what the claim looks at
@@ -314,6 +315,19 @@ def test_a_run_that_ended_early_counts_where_it_will_not_go_on(
     result = judged(claim, plan, tmp_path)
     assert result.verdict == verdict
     assert verdict == "holds" or result.reason == f"{run.key} stands at step 5,000 of 10,000"
+
+
+@pytest.mark.slow
+def test_a_run_that_its_claim_lets_stop_counts_once_it_has_generalised(tmp_path: Path) -> None:
+    claim = CLAIMS["IB-26b"]
+    plan = fill(tmp_path, claim, PUBLISHED[claim.id])
+    run = next(r for r in RunStore(tmp_path).runs() if r.config.stop.when == "sustained")
+    steps, accuracy = run.series("acc/test")
+    onset = int(steps[accuracy >= 0.99][0])
+    write_status(run, status="completed", step=onset + 1000)
+    assert judged(claim, plan, tmp_path).verdict == "holds"
+    write_status(run, status="completed", step=onset + 500)
+    assert judged(claim, plan, tmp_path).verdict == "not run"
 
 
 @pytest.mark.slow
