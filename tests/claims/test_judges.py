@@ -185,8 +185,10 @@ BROKEN: dict[str, Sequence[Change | list[Change]]] = {
 }
 
 
-def is_judged(claim: Claim, arm: str) -> bool:
-    """Whether a reading enters the criterion; the others are shown."""
+def is_judged(claim: Claim, arm: str, key: str) -> bool:
+    """Whether a reading enters the criterion; the others are shown, or let a run stop."""
+    if claim.id == "IB-25c" and key == "acc/test":
+        return arm == "1.0"
     if claim.id == "IB-27a":
         return not arm.endswith("/1.0") and not arm.startswith("eta_0, eta*lambda/alpha^2")
     return (claim.id, arm) != ("IB-22b", "3.0e-3")
@@ -256,7 +258,7 @@ def test_no_claim_holds_when_a_reading_of_one_seed_is_no_number(
             def last_seed_is_nan(place: int, curve: Curve = curve) -> Any:
                 return {0: math.nan} if place == 2 else curve(place)
 
-            if is_judged(claim, arm):
+            if is_judged(claim, arm, key):
                 with changed(root, claim, plan, {arm: {key: last_seed_is_nan}}):
                     assert judged(claim, plan, root).verdict != "holds", (arm, key)
 
