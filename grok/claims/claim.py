@@ -101,8 +101,8 @@ def below(quantity: str, value: Sample | Number, bound: Number, note: str = "") 
 
 def within(quantity: str, value: Sample | Number, low: Number, high: Number) -> Part:
     """The median (or the number) lies in the closed interval. NaN does not."""
-    middle = value.median if isinstance(value, Sample) else value
-    return _shown(quantity, value)._replace(
+    middle = _middle(value)
+    return shown(quantity, value)._replace(
         criterion=f"in [{number(low)}, {number(high)}]", holds=bool(low <= middle <= high)
     )
 
@@ -110,7 +110,7 @@ def within(quantity: str, value: Sample | Number, low: Number, high: Number) -> 
 def every(quantity: str, value: Sample, criterion: str, holds: Callable[[float], bool]) -> Part:
     """Each seed meets the criterion, not the median alone."""
     met = all(holds(x) for x in value.values.values())
-    return _shown(quantity, value)._replace(criterion=f"{criterion}, each", holds=met)
+    return shown(quantity, value)._replace(criterion=f"{criterion}, each", holds=met)
 
 
 def ordered(quantity: str, values: Mapping[str, Sample | Number], sign: str = "<") -> Part:
@@ -119,7 +119,7 @@ def ordered(quantity: str, values: Mapping[str, Sample | Number], sign: str = "<
     A censored median is above every other. Of two censored neighbours nothing is known: if all
     else is in order, the part is undecided.
     """
-    middles = [v.median if isinstance(v, Sample) else v for v in values.values()]
+    middles = [_middle(value) for value in values.values()]
     pairs = [(a, b) for a, b in pairwise(middles) if not a == b == math.inf]
     in_order = all(a < b or (sign == "≤" and a == b) for a, b in pairs)
     is_decided = not in_order or len(pairs) == len(middles) - 1
@@ -136,7 +136,8 @@ def ordered(quantity: str, values: Mapping[str, Sample | Number], sign: str = "<
 
 def shown(quantity: str, value: Sample | Number) -> Part:
     """A reading that is shown beside the criterion."""
-    return _shown(quantity, value)
+    seeds = dict(value.values) if isinstance(value, Sample) else {}
+    return Part(quantity, _text(value), "", None, seeds)
 
 
 def _part(
@@ -147,14 +148,13 @@ def _part(
     holds: Callable[[float], bool],
     note: str,
 ) -> Part:
-    middle = value.median if isinstance(value, Sample) else value
+    middle = _middle(value)
     criterion = f"{sign} {number(bound)}" + (f" {note}" if note else "")
-    return _shown(quantity, value)._replace(criterion=criterion, holds=bool(holds(middle)))
+    return shown(quantity, value)._replace(criterion=criterion, holds=bool(holds(middle)))
 
 
-def _shown(quantity: str, value: Sample | Number) -> Part:
-    seeds = dict(value.values) if isinstance(value, Sample) else {}
-    return Part(quantity, _text(value), "", None, seeds)
+def _middle(value: Sample | Number) -> Number:
+    return value.median if isinstance(value, Sample) else value
 
 
 def _text(value: Sample | Number) -> str:

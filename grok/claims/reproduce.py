@@ -139,8 +139,9 @@ def _stored(config: RunConfig, runs_dir: Path) -> Run:
         raise NotRun(f"{run.key} is not in {runs_dir}")
     if run_key(run.config) != run.key:
         raise NotRun(f"{run.dir / 'config.yaml'} is of another run")
-    status, step = run.status()["status"], run.status()["step"]
-    is_over = status == "diverged" or has_generalised(config, run.series, step)
+    status = run.status()
+    step = status["step"]
+    is_over = status["status"] == "diverged" or has_generalised(config, run.series, step)
     if step < config.n_steps and not is_over:
         raise NotRun(f"{run.key} stands at step {step:,} of {config.n_steps:,}")
     return run

@@ -23,6 +23,11 @@ class Parser(argparse.ArgumentParser):
 GOES_ON = "The same command goes on from there."
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a list written with commas, empty ones left out."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def check_workers(workers: int | None) -> None:
     """Refuse a number of processes that cannot train.
 

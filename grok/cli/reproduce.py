@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grok.claims import PAPERS, Claim, select
-from grok.cli.common import GOES_ON, Parser, check_workers, complain
+from grok.cli.common import GOES_ON, Parser, check_workers, complain, listed
 from grok.inputs import InputError
 from grok.runs import default_runs_dir, plain
 
@@ -49,7 +49,7 @@ def reproduce(arguments: list[str]) -> int:
         print(USAGE, end="")
         return 0
     options = _options(arguments)
-    claims = select(options.paper, _listed(options.tier), _listed(options.only))
+    claims = select(options.paper, listed(options.tier), listed(options.only))
     if not claims:
         raise InputError(f"{options.paper} has no claim of tier {options.tier}")
     runs_dir = options.runs_dir or default_runs_dir()
@@ -79,12 +79,8 @@ def _options(arguments: list[str]) -> Any:
     return options
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 def _seeds(text: str) -> list[int]:
-    seeds = _listed(text)
+    seeds = listed(text)
     if wrong := [seed for seed in seeds if not seed.isascii() or not seed.isdigit()]:
         raise InputError(f"seeds={wrong[0]}: expected whole numbers, 0 or more, such as 456,789")
     return list(dict.fromkeys(map(int, seeds)))
@@ -117,18 +113,13 @@ def _run(claims: Sequence[Claim], runs_dir: Path, options: Any) -> int:
 def _preview(claims: Sequence[Claim], runs_dir: Path, options: Any) -> None:
     """The runs that are needed, how they stand, and the estimated time."""
     from grok.claims.plan import make_plan
-    from grok.config import run_key
+    from grok.cli.sweep import state_row
     from grok.lit.status_line import duration
     from grok.report.terminal import console, print_rows
     from grok.sweep import estimate_seconds
-    from grok.sweep.state import run_state
 
     configs = make_plan(claims, options.seeds).configs
-    rows = []
-    for config in configs:
-        state = run_state(config, runs_dir)
-        row = {"run": run_key(config), "state": state.state, "step": state.step}
-        rows.append(row | {"n_steps": config.n_steps})
+    rows = [state_row(config, runs_dir) for config in configs]
     seconds = estimate_seconds(configs, runs_dir, options.workers)
     if options.json:
         ids = [claim.id for claim in claims]

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from grok.cli.common import Parser
+from grok.cli.common import Parser, listed
 from grok.inputs import InputError
 
 
@@ -22,8 +22,7 @@ def export(arguments: list[str]) -> int:
     from grok.runs import export as write
 
     runs = _find(options.runs, options.runs_dir, default_all=True)
-    keys = [key.strip() for key in options.keys.split(",") if key.strip()]
-    rows = write(runs, options.output, keys)
+    rows = write(runs, options.output, listed(options.keys))
     print(f"{options.output}: {rows:,} rows of {len(runs)} runs", file=sys.stderr)
     return 0
 

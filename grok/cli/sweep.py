@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grok.cli.common import GOES_ON, Parser, check_workers, complain
+from grok.config import RunConfig, run_key
 from grok.inputs import InputError
 from grok.runs import Run, default_runs_dir, plain
 from grok.sweep import Outcome, Sweep, SweepRun, estimate_seconds, read_sweep, run_local
@@ -119,7 +120,6 @@ def _report(
 
 def _stored(run: SweepRun, runs_dir: Path) -> dict[str, Any]:
     """One run as it is stored now."""
-    from grok.config import run_key
     from grok.report.terminal import stored_row
 
     stored = Run(runs_dir.resolve() / run_key(run.config))
@@ -154,14 +154,9 @@ def _preview(
     found: Sweep, runs: list[SweepRun], runs_dir: Path, workers: int | None, as_json: bool
 ) -> None:
     """What would be trained and how long that would take."""
-    from grok.config import run_key
     from grok.lit.status_line import duration
 
-    rows = []
-    for run in runs:
-        state = run_state(run.config, runs_dir)
-        row = {"run": run_key(run.config), "state": state.state, "step": state.step}
-        rows.append({"values": run.values, **row, "n_steps": run.config.n_steps})
+    rows = [{"values": run.values, **state_row(run.config, runs_dir)} for run in runs]
     seconds = estimate_seconds([run.config for run in runs], runs_dir, workers)
     if as_json:
         print(json.dumps(plain({"sweep": found.name, "seconds": seconds, "runs": rows})))
@@ -169,3 +164,10 @@ def _preview(
     _print(rows)
     n_done = sum(row["state"] == "done" for row in rows)
     print(f"{len(rows)} runs, {n_done} done; about {duration(seconds)} for the others")
+
+
+def state_row(config: RunConfig, runs_dir: Path) -> dict[str, Any]:
+    """One run before it is trained: key, how it stands, step and updates asked for."""
+    state = run_state(config, runs_dir)
+    row = {"run": run_key(config), "state": state.state, "step": state.step}
+    return row | {"n_steps": config.n_steps}

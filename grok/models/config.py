@@ -205,6 +205,31 @@ class TransformerConfig:
         return self.d_model // self.n_heads
 
 
+Form = Literal["full", "last", "token", "folded"]
+"""Ways to compute the same logits, see :mod:`grok.models.forms`."""
+
+FOLD_FROM = 1000
+"""Batch from which the folded products cost less than they save (measured at d_model 128)."""
+
+
+def has_tables(config: TransformerConfig) -> bool:
+    """Whether the token form exists: one layer, no dropout."""
+    return config.n_layers == 1 and config.dropout == 0
+
+
+def can_fold(config: TransformerConfig) -> bool:
+    """Whether the folded form exists: no norm between attention and the logits."""
+    norm = config.norm
+    return has_tables(config) and not (norm.mlp or norm.peri or norm.post or norm.final)
+
+
+def training_form(config: TransformerConfig, n_batch: int) -> Form:
+    """The cheapest form for a batch of this size."""
+    if can_fold(config) and n_batch >= FOLD_FROM:
+        return "folded"
+    return "token" if has_tables(config) else "last"
+
+
 PER_RUN = ("readout_scale", "temperature", "init_scale", "init_seed")
 """Fields in which the runs of one stack may differ."""
 

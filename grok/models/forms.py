@@ -20,13 +20,9 @@ from einops import einsum, rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from grok.models.config import Form
 from grok.models.layers import activation, attention_scale, linear, split_heads
 from grok.models.transformer import Activations, Dropout, MlpRead, Parameters, Transformer
-
-Form = Literal["full", "last", "token", "folded"]
-
-FOLD_FROM = 1000
-"""Batch from which the folded products cost less than they save (measured at d_model 128)."""
 
 _BLOCK = "blocks.0."
 
@@ -38,24 +34,6 @@ class Tables(NamedTuple):
     k: Float[Tensor, "run row head d_head"]
     v: Float[Tensor, "run row head d_head"]
     e: Float[Tensor, "run d_model"]
-
-
-def has_tables(model: Transformer) -> bool:
-    """Whether the token form exists: one layer, no dropout."""
-    return model.config.n_layers == 1 and model.config.dropout == 0
-
-
-def can_fold(model: Transformer) -> bool:
-    """Whether the folded form exists: no norm between attention and the logits."""
-    norm = model.config.norm
-    return has_tables(model) and not (norm.mlp or norm.peri or norm.post or norm.final)
-
-
-def training_form(model: Transformer, n_batch: int) -> Form:
-    """The cheapest form for a batch of this size."""
-    if can_fold(model) and n_batch >= FOLD_FROM:
-        return "folded"
-    return "token" if has_tables(model) else "last"
 
 
 def logits(

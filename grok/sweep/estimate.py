@@ -6,8 +6,9 @@ from statistics import median
 from typing import Any
 
 from grok.config import RunConfig, run_key
+from grok.models.config import training_form
 from grok.runs import RunStore
-from grok.sweep.local import usable_cores
+from grok.sweep.local import default_workers
 from grok.sweep.state import run_state
 
 NOMINAL = 8e10
@@ -26,7 +27,7 @@ def estimate_seconds(
     Args:
         configs: The runs.
         runs_dir: Run store.
-        workers: Processes at work; default one per usable core.
+        workers: Processes at work; default as for :func:`~grok.sweep.local.run_local`.
     """
     speeds = _stored_speeds(runs_dir)
     todo = {run_key(config): config for config in reversed(configs)}
@@ -36,7 +37,9 @@ def estimate_seconds(
         known = speeds.get(_sizes(config))
         speed = median(known) if known else NOMINAL / step_flops(config)
         seconds.append(left / speed)
-    return max([sum(seconds) / (workers or usable_cores()), *seconds], default=0.0)
+    if not seconds:
+        return 0.0
+    return max(sum(seconds) / (workers or default_workers(todo.values())), *seconds)
 
 
 def _sizes(config: RunConfig) -> tuple[Any, ...]:
@@ -60,13 +63,8 @@ def _stored_speeds(runs_dir: Path) -> dict[tuple[Any, ...], list[float]]:
 
 
 def _form(config: RunConfig) -> str:
-    """Form in which a step is computed, as :mod:`grok.models.forms` chooses it."""
-    norm, model = config.model.norm, config.model
-    n_batch = config.data.batch_size or config.data.n_train
-    if model.n_layers > 1 or model.dropout > 0:
-        return "last"
-    is_folded = n_batch >= 1000 and not (norm.mlp or norm.peri or norm.post or norm.final)
-    return "folded" if is_folded else "token"
+    """Form in which a step is computed."""
+    return training_form(config.model, config.data.batch_size or config.data.n_train)
 
 
 def step_flops(config: RunConfig) -> float:

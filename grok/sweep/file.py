@@ -141,7 +141,9 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InputError(f"{path} is not a mapping; a sweep file has method, parameters, command")
     if unknown := [str(key) for key in document if key not in _KEYS]:
-        raise InputError(f"{path}: {unknown[0]} is not understood here; allowed: {_listed(_KEYS)}")
+        raise InputError(
+            f"{path}: {unknown[0]} is not understood here; allowed: {', '.join(_KEYS)}"
+        )
     if (method := document.get("method")) != "grid":
         raise InputError(
             f"{path}: method={method}: only grid runs without a server; random and bayes come "
@@ -176,7 +178,3 @@ def _typed(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)

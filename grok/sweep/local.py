@@ -3,7 +3,7 @@
 import os
 import signal
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import wait
@@ -71,8 +71,7 @@ def run_local(
         return Outcome([], skipped, {}, [])
     left = {k: states[k].left if k in states else c.n_steps for k, c in todo.items()}
     shown = SweepProgress(name or "sweep", left, StatusLine() if progress else None)
-    threads = max(config.threads for config in todo.values())
-    n_workers = min(workers or max(usable_cores() // threads, 1), len(todo))
+    n_workers = min(workers or default_workers(todo.values()), len(todo))
     shown.start(len(skipped), n_workers)
     with SignalCatcher() as catcher:
         pool = _Pool(todo, runs_dir, retrain, n_workers, shown, catcher)
@@ -84,11 +83,12 @@ def run_local(
     return Outcome(pool.finished, skipped, pool.failed, busy)
 
 
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def default_workers(configs: Iterable[RunConfig]) -> int:
+    """As many processes as the cores that this one may use have room for."""
+    threads = max(config.threads for config in configs)
+    is_known = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if is_known else os.cpu_count() or 1
+    return max(cores // threads, 1)
 
 
 class _Worker:

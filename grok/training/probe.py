@@ -13,7 +13,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from grok.measures import Snapshot
-from grok.models.forms import attention_rows, has_tables, pair_tokens, token_forward
+from grok.models.config import has_tables
+from grok.models.forms import attention_rows, pair_tokens, token_forward
 from grok.training.curvature import hessian
 from grok.training.kernel import kernel_pair
 from grok.training.shortcut import shortcut_predictions
@@ -116,7 +117,7 @@ def _probe(stack: "Stack") -> _Output:
 
 def _forward(stack: "Stack", a: Tensor, b: Tensor) -> _Output:
     """One chunk."""
-    if has_tables(stack.model):
+    if has_tables(stack.model.config):
         full = token_forward(stack.model, stack.params, a, b)
         scores = []
     else:
@@ -133,6 +134,6 @@ def _forward(stack: "Stack", a: Tensor, b: Tensor) -> _Output:
 
 def _scores(stack: "Stack", output: Callable[[], _Output]) -> list[Tensor]:
     """Scores of all query rows by layer."""
-    if has_tables(stack.model):
+    if has_tables(stack.model.config):
         return [attention_rows(stack.model, stack.params, stack.a, stack.b)]
     return output().scores

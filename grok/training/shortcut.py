@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from grok.models.config import FLAGS
-from grok.models.forms import has_tables, pair_tokens, token_forward
+from grok.models.config import FLAGS, has_tables
+from grok.models.forms import pair_tokens, token_forward
 from grok.models.transformer import MlpRead, Transformer
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _logits(
     logits = []
     for part in rows.split(chunk, dim=1):
         a, b = stack.a.gather(1, part), stack.b.gather(1, part)
-        if has_tables(model):
+        if has_tables(model.config):
             full = token_forward(model, stack.params, a, b, read)
         else:
             tokens = pair_tokens(model, a, b)

@@ -16,7 +16,7 @@ from grok.config import RunConfig
 from grok.data.pairs import PairData, batch_rows, is_commutative, mirrored
 from grok.measures.snapshot import Kernels, Snapshot
 from grok.metrics.loss import cross_entropy, mse
-from grok.models.forms import Form, training_form
+from grok.models.config import Form, training_form
 from grok.models.forms import logits as form_logits
 from grok.models.transformer import Dropout, Transformer
 from grok.training.compat import check_stackable
@@ -60,7 +60,7 @@ class Stack:
         self.dtype = DTYPES[self.config.dtype]
         self.model = Transformer(self.config.model, data[0].n)
         self.n_batch = self.config.data.batch_size or len(data[0].train)
-        self.form: Form = form or training_form(self.model, self.n_batch)
+        self.form: Form = form or training_form(self.model.config, self.n_batch)
         self.step = 0
         self.alive = torch.ones(len(configs), dtype=torch.bool, device=self.device)
         self.ended_at = [-1] * len(configs)

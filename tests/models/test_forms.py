@@ -6,19 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from grok.models.config import PLACEMENTS, NormConfig, norm_config
-from grok.models.forms import (
+from grok.models.config import (
     FOLD_FROM,
+    PLACEMENTS,
     Form,
-    attention_rows,
+    NormConfig,
     can_fold,
     has_tables,
-    logits,
-    pair_tokens,
-    tables,
-    token_forward,
+    norm_config,
     training_form,
 )
+from grok.models.forms import attention_rows, logits, pair_tokens, tables, token_forward
 from grok.models.init import initial_parameters
 from grok.models.transformer import Transformer
 from tests.builders import (
@@ -61,8 +59,8 @@ def assert_forms_are_equal(model: Transformer, n_runs: int, n_batch: int = 11) -
     expected, expected_grads = gradients(model, params, a, b, "full")
     exists: dict[Form, bool] = {
         "last": True,
-        "token": has_tables(model),
-        "folded": can_fold(model),
+        "token": has_tables(model.config),
+        "folded": can_fold(model.config),
     }
     for form, does_exist in exists.items():
         if not does_exist:
@@ -163,7 +161,7 @@ def test_an_mlp_that_reads_its_own_input_changes_no_bit(fields: dict[str, Any]) 
     out = model.forward(params, pair_tokens(model, a, b), read="last", mlp_read=same).logits
     assert torch.equal(out[:, :, -1], logits(model, params, a, b, "last"))
     assert prefixes == [f"blocks.{layer}." for layer in range(model.config.n_layers)]
-    if has_tables(model):
+    if has_tables(model.config):
         out = token_forward(model, params, a, b, same).logits
         assert torch.equal(out[:, :, 0], logits(model, params, a, b, "token"))
 
@@ -188,23 +186,23 @@ def test_score_tables_give_the_scores_of_all_three_rows(
 @pytest.mark.parametrize("norm", EVERY_PLACEMENT, ids=lambda norm: norm.name)
 def test_only_a_norm_between_attention_and_logits_forbids_folding(norm: NormConfig) -> None:
     model = transformer(norm=norm)
-    assert has_tables(model)
-    assert can_fold(model) == (not (norm.mlp or norm.peri or norm.post or norm.final))
+    assert has_tables(model.config)
+    assert can_fold(model.config) == (not (norm.mlp or norm.peri or norm.post or norm.final))
 
 
 @pytest.mark.parametrize("fields", [{"n_layers": 2}, {"dropout": 0.1}], ids=str)
 def test_depth_and_dropout_leave_only_the_last_form(fields: dict[str, Any]) -> None:
     model = transformer(**fields)
-    assert not has_tables(model)
-    assert not can_fold(model)
-    assert training_form(model, 10_000) == "last"
+    assert not has_tables(model.config)
+    assert not can_fold(model.config)
+    assert training_form(model.config, 10_000) == "last"
 
 
 def test_training_folds_large_batches_where_it_may() -> None:
-    assert training_form(transformer(), FOLD_FROM - 1) == "token"
-    assert training_form(transformer(), FOLD_FROM) == "folded"
-    assert training_form(transformer(norm=norm_config("A*")), FOLD_FROM) == "folded"
-    assert training_form(transformer(norm=norm_config("M")), FOLD_FROM) == "token"
+    assert training_form(transformer().config, FOLD_FROM - 1) == "token"
+    assert training_form(transformer().config, FOLD_FROM) == "folded"
+    assert training_form(transformer(norm=norm_config("A*")).config, FOLD_FROM) == "folded"
+    assert training_form(transformer(norm=norm_config("M")).config, FOLD_FROM) == "token"
 
 
 @pytest.mark.parametrize("form", ["token", "folded"])

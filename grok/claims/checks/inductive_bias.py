@@ -16,6 +16,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from grok.claims.checks import Readings
+from grok.claims.inductive_bias.arms import PLACEMENTS
 from grok.config import RunConfig
 from grok.config.schema import with_seed
 from grok.data.config import DataConfig
@@ -34,7 +35,6 @@ SEEDS = (456, 789, 111)
 """Three of the paper's seeds; each is that of the split and of the weights."""
 SPLIT_SEEDS = (456, 789, 111, 222, 333, 0)
 """The paper's five seeds and the default of its code."""
-PLACEMENTS = ("No LN", "A*", "M+A*", "M", "A^qk", "A^v", "M+A^v")
 STREAM_FACTORS = (0.1, 10.0)
 RANKS = (1, 5, 32, 128)
 EXPONENTS = (1.5, 2.5, 3.5)

@@ -2,6 +2,9 @@
 
 from grok.claims.claim import Arm
 
+PLACEMENTS = ("No LN", "A*", "M+A*", "M", "A^qk", "A^v", "M+A^v")
+"""Placements of norms by the paper's names."""
+
 ALPHAS = ("0.5", "0.75", "1.0", "1.25", "1.5")
 """Readout scales of figure 5."""
 

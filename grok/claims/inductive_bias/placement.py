@@ -9,12 +9,13 @@ from grok.claims.inductive_bias.arms import DENSE_TRAIN, full, layernorm
 from grok.claims.sample import log_rank, mean_ratio
 
 
-def early(e: Evidence, m: str = "M", off: str = "No LN") -> Iterator[Part]:
+def early(e: Evidence) -> Iterator[Part]:
     """IB-11 and, with RMSNorm, the first part of IB-31."""
-    yield at_most(f"{m}: step of test accuracy 0.95", e[m].reached("acc/test", 0.95), 1000)
-    yield at_most(f"{m}: step of test accuracy 0.99", e[m].onset("test_acc_99"), 1300)
-    yield at_most(f"{off}: test accuracy at 1,300", e[off].at("acc/test", 1300), 0.32)
-    yield at_least(f"{off}: test loss at 1,300", e[off].at("loss/test", 1300), 18)
+    m, off = e["M"], e["No LN"]
+    yield at_most("M: step of test accuracy 0.95", m.reached("acc/test", 0.95), 1000)
+    yield at_most("M: step of test accuracy 0.99", m.onset("test_acc_99"), 1300)
+    yield at_most("No LN: test accuracy at 1,300", off.at("acc/test", 1300), 0.32)
+    yield at_least("No LN: test loss at 1,300", off.at("loss/test", 1300), 18)
 
 
 def no_benefit(e: Evidence) -> Iterator[Part]:
@@ -114,7 +115,7 @@ def query_key_path(e: Evidence) -> Iterator[Part]:
         "A^qk: step of test loss 0.01",
         e["A^qk"].onset("test_loss_0.01"),
         "not by 10,000",
-        lambda step: step == float("inf"),
+        math.isinf,
     )
 
 

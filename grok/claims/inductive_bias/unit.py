@@ -5,9 +5,8 @@ from collections.abc import Iterator
 
 from grok.claims.claim import Part, at_most, claim, every
 from grok.claims.evidence import Evidence
+from grok.claims.inductive_bias.arms import PLACEMENTS
 from grok.claims.sample import Number, Sample
-
-PLACEMENTS = ("No LN", "A*", "M+A*", "M", "A^qk", "A^v", "M+A^v")
 
 FIRST_PAIRS = {
     "456": (49, 101),
