@@ -36,10 +36,13 @@ class SweepProgress:
         self.status.start()
 
     def step(self, key: str, step: int) -> None:
-        """A run has come to this step; the first time it says where it goes on from."""
+        """A run has come to this step; the first time it says where it goes on from.
+
+        A step before the last one begins a replay, whose updates are left to do.
+        """
         if key in self._step:
             done = step - self._step[key]
-            self._trained += done
+            self._trained += max(done, 0)
             self._left[key] -= done
         elif self._began is None:
             self._began = time.monotonic()

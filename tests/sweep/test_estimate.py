@@ -89,6 +89,15 @@ def test_a_run_that_stops_early_takes_its_steps_with_it(monkeypatch: pytest.Monk
     assert shown.line(1, 10.0).endswith("5.0 steps/s | 0:20 left")
 
 
+def test_a_replay_adds_to_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grok.sweep.progress.time.monotonic", lambda: 0.0)
+    shown = progress(1)
+    for step in (0, 100, 0, 40):
+        shown.step("run0", step)
+    # 140 steps in 10 seconds; 60 of the replay are left.
+    assert shown.line(1, 10.0).endswith("14.0 steps/s | 0:04 left")
+
+
 def test_each_run_that_ends_is_a_line_of_its_own() -> None:
     stream = io.StringIO()
     shown = progress(2, stream)
