@@ -19,6 +19,7 @@ from grok.metrics.attention import (
     saturated_pattern,
     total_variation,
 )
+from grok.metrics.circuit import attention_explained, outside_keys, rank_gap, read_out
 from grok.metrics.fourier import (
     fourier_concentration,
     fourier_f_statistic,
@@ -32,8 +33,25 @@ from grok.metrics.kernel import (
     kernel_norm,
     label_alignment,
 )
+from grok.metrics.logit_waves import (
+    cosine_coefficients,
+    cosine_energy,
+    cosine_logits,
+    cosine_share,
+    without_cosines,
+)
 from grok.metrics.loss import accuracy, cross_entropy, is_right, mse
 from grok.metrics.norms import l2_norm
+from grok.metrics.pair_waves import explained_by_frequency, keep_waves, sum_means, wave_energy
+from grok.metrics.progress import (
+    cluster_frequencies,
+    component_norms,
+    excluded_logits,
+    excluded_loss_by_frequency,
+    gini,
+    key_frequencies,
+    restricted_logits,
+)
 from grok.metrics.spectra import (
     effective_rank,
     gram_eigenvalues,
@@ -46,7 +64,7 @@ from grok.metrics.spectra import (
 )
 
 # None maps the tensors of one run: a constant of the group, and series of readings.
-WITHOUT_RUNS = {"fourier_basis", "onset", "slingshots", "sustained_onset"}
+WITHOUT_RUNS = {"fourier_basis", "onset", "order_of", "slingshots", "sustained_onset"}
 
 
 def gaussian(*shape: int) -> Callable[[], Tensor]:
@@ -64,6 +82,15 @@ def pattern(*shape: int) -> Callable[[], Tensor]:
 
 def labels() -> Tensor:
     return torch.randint(9, (4, 30), generator=torch.Generator().manual_seed(0))
+
+
+def mask(*shape: int) -> Callable[[], Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return lambda: torch.rand(shape, generator=generator) > 0.5
+
+
+def one_key() -> Tensor:
+    return torch.arange(4) == torch.tensor([[1], [2], [3], [2]])
 
 
 class Case(NamedTuple):
@@ -92,6 +119,28 @@ CASES = {
     "fourier_concentration": Case(fourier_concentration, (gaussian(4, 7, 5),)),
     "fourier_f_statistic": Case(fourier_f_statistic, (gaussian(4, 7, 5),)),
     "top_share": Case(partial(top_share, k=3), (spectrum,)),
+    "sum_means": Case(sum_means, (gaussian(4, 49, 5),)),
+    "keep_waves": Case(partial(keep_waves, block="block3x3"), (gaussian(4, 49, 5), mask(4, 4, 1))),
+    "wave_energy": Case(wave_energy, (gaussian(4, 49, 5),)),
+    "explained_by_frequency": Case(explained_by_frequency, (gaussian(4, 49, 5),)),
+    "key_frequencies": Case(key_frequencies, (spectrum,)),
+    "cluster_frequencies": Case(cluster_frequencies, (pattern(4, 6, 9),)),
+    "restricted_logits": Case(restricted_logits, (gaussian(4, 49, 7), mask(4, 4))),
+    "excluded_logits": Case(excluded_logits, (gaussian(4, 49, 7), mask(4, 4))),
+    "excluded_loss_by_frequency": Case(
+        excluded_loss_by_frequency, (gaussian(4, 49, 7), mask(4, 49))
+    ),
+    "gini": Case(gini, (spectrum,)),
+    "component_norms": Case(component_norms, (gaussian(4, 7, 5),)),
+    "cosine_coefficients": Case(cosine_coefficients, (gaussian(4, 49, 7),)),
+    "cosine_energy": Case(partial(cosine_energy, p=7), (gaussian(4, 4),)),
+    "cosine_share": Case(cosine_share, (gaussian(4, 49, 7), mask(4, 4))),
+    "cosine_logits": Case(partial(cosine_logits, p=7), (gaussian(4, 4), mask(4, 4))),
+    "without_cosines": Case(without_cosines, (gaussian(4, 49, 7), mask(4, 4))),
+    "read_out": Case(read_out, (gaussian(4, 7, 5), gaussian(4, 49, 5))),
+    "outside_keys": Case(outside_keys, (gaussian(4, 7, 5), mask(4, 4))),
+    "rank_gap": Case(rank_gap, (gaussian(4, 7, 9), one_key)),
+    "attention_explained": Case(attention_explained, (pattern(4, 49, 2),)),
     "gram_eigenvalues": Case(gram_eigenvalues, (gaussian(4, 12, 5),)),
     "singular_values": Case(singular_values, (gaussian(4, 12, 5),)),
     "effective_rank": Case(effective_rank, (spectrum,)),

@@ -1,0 +1,192 @@
+"""Waves over pairs (a, b) of elements of Z_p: what of a function depends on one frequency.
+
+Shapes: ``run`` - independent runs trained together; ``p`` - group order; ``pair`` - all p^2 pairs,
+(a, b) at index a p + b; ``n`` - functions of the pair: classes, neurons, heads; ``freq`` -
+frequencies 0, 1, ..., p // 2 as in :mod:`grok.metrics.fourier`.
+
+The waves of frequency k on pairs are products of {1, cos, sin} of w_k a with those of w_k b, where
+w_k = 2 pi k / p. They are sums of waves of a alone, of b alone, of a + b and of a - b, and the part
+of a function that depends on one of these four only is its mean over all pairs that share it. So
+four tables of p means hold all that a projection on single frequencies needs, and no transform over
+both elements is taken. All is computed in float64.
+"""
+
+from typing import Literal
+
+import torch
+from einops import rearrange, reduce
+from jaxtyping import Bool, Float, Float64, Int
+from torch import Tensor
+
+from grok.metrics.fourier import fourier_basis
+
+Block = Literal["sum", "block2x2", "block3x3"]
+"""Waves of one frequency: of a + b; of a + b and a - b, which are all products of a wave of a with
+one of b; or these and the waves of a alone and of b alone."""
+
+_PARTS: dict[Block, tuple[str, ...]] = {
+    "sum": ("sum",),
+    "block2x2": ("sum", "difference"),
+    "block3x3": ("sum", "difference", "first", "second"),
+}
+
+
+def order_of(x: Float[Tensor, "*run pair n"]) -> int:
+    """The p of a table over all pairs.
+
+    Raises:
+        ValueError: If the number of pairs is no square.
+    """
+    n_pairs = x.shape[-2]
+    p = round(n_pairs**0.5)
+    if p * p != n_pairs:
+        raise ValueError(f"{n_pairs} pairs are not all pairs of p elements")
+    return p
+
+
+def sum_means(x: Float[Tensor, "*run pair n"]) -> Float64[Tensor, "*run p n"]:
+    """Mean of a function over the p pairs with a + b = s mod p, for each s."""
+    return _means(x, "sum")
+
+
+def keep_waves(
+    x: Float[Tensor, "*run pair n"],
+    is_key: Bool[Tensor, "*#run freq #n"],
+    block: Block = "sum",
+) -> Float64[Tensor, "*run pair n"]:
+    r"""Orthogonal projection of functions of the pair on the waves of some frequencies.
+
+    For ``sum`` and one frequency it is the projection on :math:`\cos(w_k(a+b))` and
+    :math:`\sin(w_k(a+b))`, two directions; ``block2x2`` has four and ``block3x3`` eight. Of
+    frequency p / 2, for even p, there are one, one and three: its waves of a + b and a - b are
+    the same. Products of two different frequencies are never kept.
+
+    Args:
+        x: Any functions of the pair.
+        is_key: Frequencies to keep; entry 0, the constant, is not looked at and never kept. The
+            last axis is one, or a set of frequencies for each function.
+        block: Which waves of a frequency.
+
+    Returns:
+        Table of the shape of ``x``. It has zero mean over pairs.
+
+    Raises:
+        ValueError: If the number of pairs is no square.
+
+    Reference:
+        Nanda et al., `Progress measures for grokking via mechanistic interpretability
+        <https://arxiv.org/abs/2301.05217>`_, section 5.1, and the released code (``sum``); section
+        4.3 (``block3x3``). In the notation of the code: for every class the projection on two
+        directions per key.
+    """
+    p = order_of(x)
+    kept = torch.zeros((), dtype=torch.float64, device=x.device)
+    for part in _PARTS[block]:
+        table = _basis(p, x).mT @ (_is_row(is_key, p, part) * (_basis(p, x) @ _means(x, part)))
+        kept = kept + table[..., _coordinate(p, part, x.device), :]
+    return kept
+
+
+def wave_energy(
+    x: Float[Tensor, "*run pair n"], block: Block = "block3x3"
+) -> Float64[Tensor, "*run freq n"]:
+    r"""Sum of squares over all pairs of a function's projection on the waves of each frequency.
+
+    Args:
+        x: Any functions of the pair.
+        block: Which waves of a frequency.
+
+    Returns:
+        Squares in the units of ``x``, for each frequency; entry 0 is 0, as the constant is left
+        out. For ``block3x3`` and centred functions they sum to at most the sum of squares of
+        ``x``; the rest mixes two frequencies.
+
+    Raises:
+        ValueError: If the number of pairs is no square.
+
+    Reference:
+        Nanda et al., `Progress measures for grokking via mechanistic interpretability
+        <https://arxiv.org/abs/2301.05217>`_, section 4.3.
+    """
+    p = order_of(x)
+    every = torch.ones(p // 2 + 1, 1, dtype=torch.bool, device=x.device)
+    squares = torch.zeros((), dtype=torch.float64, device=x.device)
+    for part in _PARTS[block]:
+        coefficient = _is_row(every, p, part) * (_basis(p, x) @ _means(x, part))
+        squares = squares + p * coefficient.square()  # p pairs share each of the p means
+    constant = squares[..., :1, :]
+    alternating = squares[..., p - 1 + p % 2 :, :]  # none when p is odd
+    paired = rearrange(
+        squares[..., 1 : p - 1 + p % 2, :], "... (freq wave) n -> ... freq wave n", wave=2
+    )
+    return torch.cat([constant, reduce(paired, "... wave n -> ... n", "sum"), alternating], dim=-2)
+
+
+def explained_by_frequency(
+    x: Float[Tensor, "*run pair n"], block: Block = "block3x3"
+) -> Float64[Tensor, "*run freq n"]:
+    """Share of a function's variance over pairs that the waves of each frequency explain (FVE).
+
+    With ``block3x3`` it is how well a polynomial of degree two in the cosines and sines of one
+    frequency stands for a neuron. A neuron is a function of one frequency, not of a + b alone:
+    with ``sum`` far less is explained.
+
+    Args:
+        x: Activations of neurons, or any functions of the pair.
+        block: Which waves of a frequency.
+
+    Returns:
+        Share in [0, 1]; entry 0 is 0. A function that is the same for all pairs, such as a neuron
+        that never fires, has 0.
+
+    Raises:
+        ValueError: If the number of pairs is no square.
+
+    Reference:
+        Nanda et al., `Progress measures for grokking via mechanistic interpretability
+        <https://arxiv.org/abs/2301.05217>`_, section 4.3.
+    """
+    mean = x.mean(dim=-2, keepdim=True, dtype=torch.float64)
+    total = reduce((x - mean).square(), "... pair n -> ... 1 n", "sum")
+    energy = wave_energy(x, block)
+    return torch.where(total == 0, torch.zeros_like(energy), energy / total)
+
+
+def _coordinate(p: int, part: str, device: torch.device) -> Int[Tensor, " pair"]:
+    """Of each pair the element that a part of a function depends on."""
+    pair = torch.arange(p * p, device=device)
+    a, b = pair // p, pair % p
+    if part == "sum":
+        return (a + b) % p
+    if part == "difference":
+        return (a - b) % p
+    return a if part == "first" else b
+
+
+def _means(x: Float[Tensor, "*run pair n"], part: str) -> Float64[Tensor, "*run p n"]:
+    """Mean over the pairs that share the coordinate."""
+    p = order_of(x)
+    grid = rearrange(x, "... (a b) n -> ... a b n", a=p)
+    if part == "first":
+        return grid.mean(dim=-2, dtype=torch.float64)
+    if part == "second":
+        return grid.mean(dim=-3, dtype=torch.float64)
+    element = torch.arange(p, device=x.device)
+    s, a = element[:, None], element[None]
+    b = (s - a) % p if part == "sum" else (a - s) % p
+    return grid[..., a, b, :].mean(dim=-2, dtype=torch.float64)
+
+
+def _is_row(
+    is_key: Bool[Tensor, "*#run freq #n"], p: int, part: str
+) -> Float64[Tensor, "*#run p #n"]:
+    """1 for the rows of the basis that are kept, else 0."""
+    frequency = (torch.arange(p, device=is_key.device) + 1) // 2
+    is_counted = frequency > 0
+    if part == "difference":  # the alternating wave of a - b is that of a + b
+        is_counted = is_counted & (2 * frequency != p)
+    return (is_key[..., frequency, :] & is_counted[:, None]).double()
+
+
+def _basis(p: int, x: Tensor) -> Float64[Tensor, "p p"]:
+    return fourier_basis(p).to(x.device)
