@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from grok.config.measures import MeasuresConfig, ProgressConfig
 from grok.keys import KEYS, find_key
 from grok.measures import MEASURES, MissingPart, Snapshot, compressibility
 from grok.models.config import norm_config
@@ -30,8 +31,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def make(n_steps: int = 3, n_runs: int = 2, **fields: Any) -> Stack:
+    measures = MeasuresConfig(progress=ProgressConfig(enabled=True))
     configs = [
-        tiny(init_seed=s, split_seed=s, readout_scale=1.0 + s, temperature=1.0 + 2 * s, **fields)
+        tiny(
+            init_seed=s,
+            split_seed=s,
+            readout_scale=1.0 + s,
+            temperature=1.0 + 2 * s,
+            measures=measures,
+            **fields,
+        )
         for s in range(n_runs)
     ]
     stack = make_stack(*configs)
@@ -95,7 +104,7 @@ def test_every_part_of_a_snapshot_is_computed_at_most_once() -> None:
     parts = (
         *("gradient", "delta", "embedding", "scores", "pre_logits", "predictions"),
         *("attn_out", "shortcut", "mirrored"),
-        *("initial", "kernels", "hessian"),
+        *("initial", "kernels", "hessian", "circuit"),
     )
     sources: dict[str, Any] = {name: counted(calls, name, getattr(whole, name)) for name in parts}
     snapshot = Snapshot(3, whole.params, loss=whole.loss, **sources)

@@ -1,8 +1,10 @@
 """Which measures are read during a run, and when."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from grok.config.schedule import Schedule
+from grok.inputs import check_choices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,25 @@ class HessianConfig(FamilyConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProgressConfig(FamilyConfig):
+    """Progress measures of addition or subtraction mod p.
+
+    As for the kernels, choose the settings before the run starts.
+    """
+
+    enabled: bool = False
+    keys: tuple[int, ...] = ()
+    """Key frequencies, 1 to p // 2; none for those that the rule finds at each reading."""
+    rule: Literal["L", "E", "N"] = "L"
+    """Where key frequencies are found: in the neuron-to-logit map (L), in the embedding (E), or as
+    the best frequencies of the neurons (N)."""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown rule."""
+        check_choices(self, "measures.progress.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class MeasuresConfig:
     """Which measures are read during the run, and when. None of them changes the training."""
 
@@ -80,6 +101,8 @@ class MeasuresConfig:
     """KernelDrift: how far the tangent kernel has moved, and its alignment with the task."""
     hessian: HessianConfig = field(default_factory=HessianConfig)
     """LossCurvature: top eigenvalues of the Hessian of the training loss."""
+    progress: ProgressConfig = field(default_factory=ProgressConfig)
+    """ProgressMeasures: restricted and excluded loss, and where the Fourier circuit lies."""
 
 
 FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)

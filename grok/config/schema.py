@@ -152,6 +152,21 @@ class RunConfig:
         for name in ("n_steps", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be 1 or more")
+        if self.measures.progress.enabled:
+            self._check_progress()
+
+    def _check_progress(self) -> None:
+        """Refuse progress measures of another operation, and keys that do not exist."""
+        progress, data = self.measures.progress, self.data
+        if data.operation not in ("add", "sub"):
+            raise ValueError(
+                f"measures.progress.enabled=true needs data.operation add or sub, "
+                f"not {data.operation}"
+            )
+        if wrong := [key for key in progress.keys if not 1 <= key <= data.p // 2]:
+            raise ValueError(
+                f"measures.progress.keys has {wrong[0]}: allowed are 1 to {data.p // 2}"
+            )
 
     @property
     def lr(self) -> float:

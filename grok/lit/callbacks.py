@@ -22,6 +22,7 @@ from grok.measures import (
     kernel_drift,
     loss_curvature,
     norm_growth,
+    progress_measures,
     scale_shortcut,
     task,
     weight_spectra,
@@ -163,6 +164,16 @@ class LossCurvature(MeasureCallback):
         super().__init__(loss_curvature, schedule)
 
 
+class ProgressMeasures(MeasureCallback):
+    """Progress measures of a :class:`StackTask` that adds or subtracts mod p.
+
+    Where key frequencies come from is in the ``measures.progress`` of the run's config.
+    """
+
+    def __init__(self, schedule: Schedule | None = None) -> None:
+        super().__init__(progress_measures, schedule)
+
+
 FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "task": TaskReadings,
     "norm": NormGrowth,
@@ -173,6 +184,7 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "weights": WeightSpectra,
     "kernel": KernelDrift,
     "hessian": LossCurvature,
+    "progress": ProgressMeasures,
 }
 """Callback of each measure family, under the family's name in the config."""
 

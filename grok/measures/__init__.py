@@ -6,7 +6,9 @@ from grok.measures.fourier import fourier_components as fourier_components
 from grok.measures.hessian import loss_curvature as loss_curvature
 from grok.measures.kernel import kernel_drift as kernel_drift
 from grok.measures.norm import norm_growth as norm_growth
+from grok.measures.progress import progress_measures as progress_measures
 from grok.measures.shortcut import scale_shortcut as scale_shortcut
+from grok.measures.snapshot import Circuit as Circuit
 from grok.measures.snapshot import Measure as Measure
 from grok.measures.snapshot import MissingPart as MissingPart
 from grok.measures.snapshot import Readings as Readings
@@ -24,5 +26,6 @@ MEASURES: dict[str, Measure] = {
     "weights": weight_spectra,
     "kernel": kernel_drift,
     "hessian": loss_curvature,
+    "progress": progress_measures,
 }
 """Measure of each family, under the family's name in the config."""

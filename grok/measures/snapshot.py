@@ -56,6 +56,27 @@ class Hessian(NamedTuple):
     """How many eigenvalues are asked for."""
 
 
+class Circuit(NamedTuple):
+    """What the circuit of addition mod p is read from, on all pairs (a, b) at index a p + b."""
+
+    logits: Float[Tensor, "run pair p"]
+    """As the loss sees them, the ``=`` class cut off."""
+    neurons: Float[Tensor, "run pair d_mlp"]
+    """Last layer's neurons after the non-linearity, at the last position."""
+    neuron_logit_map: Float[Tensor, "run p d_mlp"]
+    """W_L = W_U W_out, in the units of the logits."""
+    is_linear_read_out: bool
+    """Whether the neurons reach the logits through W_L alone, no norm being in between."""
+    to_first: Float[Tensor, "run pair head"]
+    """First layer's pattern from the last position to the first."""
+    is_train: Bool[Tensor, "run pair"]
+    """Pairs that are trained on."""
+    keys: tuple[int, ...]
+    """Key frequencies that are given; none for those of the rule."""
+    rule: str
+    """L, E or N: where key frequencies are found."""
+
+
 class Snapshot:
     """A model at one step.
 
@@ -80,6 +101,7 @@ class Snapshot:
         mirrored: Whether the mirror (b, a) of a test pair (a, b) is trained on, ``[run, test]``.
         kernels: Tangent kernels now and at step 0.
         hessian: Products of the training loss's Hessian with vectors.
+        circuit: What the circuit of addition mod p is read from.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
     """
@@ -101,6 +123,7 @@ class Snapshot:
         mirrored: Callable[[], Bool[Tensor, "run test"]] | None = None,
         kernels: Callable[[], KernelPair] | None = None,
         hessian: Callable[[], Hessian] | None = None,
+        circuit: Callable[[], Circuit] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
     ) -> None:
@@ -121,6 +144,7 @@ class Snapshot:
             "mirrored": mirrored,
             "kernels": kernels,
             "hessian": hessian,
+            "circuit": circuit,
         }
 
     def has(self, name: str) -> bool:
@@ -193,3 +217,8 @@ class Snapshot:
     def hessian(self) -> Hessian:
         """Products of the Hessian with vectors."""
         return self._get("hessian")
+
+    @cached_property
+    def circuit(self) -> Circuit:
+        """What the circuit of addition mod p is read from."""
+        return self._get("circuit")

@@ -10,7 +10,7 @@ p^3 numbers for each frequency. All is computed in float64.
 """
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from einops import rearrange, reduce
@@ -19,9 +19,10 @@ from torch import Tensor
 
 from grok.metrics.pair_waves import order_of, sum_means
 
-Centring = Literal["raw", "row", "both"]
+Centring = Literal["raw", "row_centred", "centred"]
 """What is taken off the logits before their variance is counted: nothing; the mean over classes of
 each pair, which the softmax does not see; or that and the mean over pairs of each class."""
+CENTRINGS: tuple[Centring, ...] = get_args(Centring)
 
 
 def cosine_coefficients(
@@ -70,7 +71,7 @@ def cosine_energy(coefficients: Float[Tensor, "*run freq"], p: int) -> Float64[T
 def cosine_share(
     logits: Float[Tensor, "*run pair cls"],
     is_key: Bool[Tensor, "*#run freq"],
-    centring: Centring = "row",
+    centring: Centring = "row_centred",
 ) -> Float64[Tensor, "*run"]:
     r"""Share of the logits' squares that cosines of the key frequencies explain (FVE).
 
@@ -93,7 +94,7 @@ def cosine_share(
     x = logits.double()
     if centring != "raw":
         x = x - x.mean(dim=-1, keepdim=True)
-    if centring == "both":
+    if centring == "centred":
         x = x - x.mean(dim=-2, keepdim=True)
     energy = cosine_energy(cosine_coefficients(logits), order_of(logits))
     explained = (energy * is_key)[..., 1:].sum(dim=-1)

@@ -11,7 +11,7 @@ four tables of p means hold all that a projection on single frequencies needs, a
 both elements is taken. All is computed in float64.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from einops import rearrange, reduce
@@ -24,6 +24,7 @@ Block = Literal["sum", "block2x2", "block3x3"]
 """Waves of one frequency: of a + b; of a + b and a - b, which are all products of a wave of a with
 one of b; or these and the waves of a alone and of b alone."""
 
+BLOCKS: tuple[Block, ...] = get_args(Block)
 _PARTS: dict[Block, tuple[str, ...]] = {
     "sum": ("sum",),
     "block2x2": ("sum", "difference"),

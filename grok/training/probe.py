@@ -15,6 +15,7 @@ from torch import Tensor
 from grok.measures import Snapshot
 from grok.models.config import has_tables
 from grok.models.forms import attention_rows, pair_tokens, token_forward
+from grok.training.circuit import circuit
 from grok.training.curvature import hessian
 from grok.training.kernel import kernel_pair
 from grok.training.shortcut import shortcut_predictions
@@ -66,6 +67,9 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         initial=lambda: stack.named(stack.initial),
         kernels=lambda: kernel_pair(stack),
         hessian=lambda: hessian(stack),
+        circuit=(lambda: circuit(stack, output().logits, *output().circuit))
+        if stack.config.measures.progress.enabled
+        else None,
         loss=lambda h, labels: stack.loss(h, labels, torch.float64),
         active=stack.alive.clone(),
     )
@@ -89,6 +93,9 @@ class _Output(NamedTuple):
     """By layer, what attention adds to the stream at the last position."""
     mlp_lengths: list[Float[Tensor, "run pair query"]]
     """By layer, L2 norms of what the MLP reads."""
+    circuit: list[Float[Tensor, "run pair unit"]]
+    """Last layer's neurons and first layer's attention to a, at the last position; empty unless
+    progress measures are read."""
 
 
 CHUNK = 8192
@@ -112,6 +119,7 @@ def _probe(stack: "Stack") -> _Output:
         layers(c.scores for c in chunks),
         layers(c.attn_out for c in chunks),
         layers(c.mlp_lengths for c in chunks),
+        layers(c.circuit for c in chunks),
     )
 
 
@@ -123,12 +131,14 @@ def _forward(stack: "Stack", a: Tensor, b: Tensor) -> _Output:
     else:
         full = stack.model.forward(stack.params, pair_tokens(stack.model, a, b))
         scores = [block.scores for block in full.blocks]
+    parts = [full.blocks[-1].mlp_post[:, :, -1], full.blocks[0].pattern[:, :, :, -1, 0]]
     return _Output(
         full.pre_logits[:, :, -1],
         full.logits[:, :, -1],
         scores,
         [block.attn_out[:, :, -1] for block in full.blocks],
         [torch.linalg.vector_norm(block.mlp_in, dim=-1) for block in full.blocks],
+        parts if stack.config.measures.progress.enabled else [],
     )
 
 

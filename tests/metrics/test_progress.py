@@ -72,7 +72,7 @@ def test_the_circuit_is_found_under_biases_that_change_no_answer(p: int) -> None
     torch.testing.assert_close(cosine_coefficients(logits), expected)
     one = torch.ones((), dtype=torch.float64)
     torch.testing.assert_close(cosine_share(pure + shift, is_key), one)
-    torch.testing.assert_close(cosine_share(logits, is_key, "both"), one)
+    torch.testing.assert_close(cosine_share(logits, is_key, "centred"), one)
     right = labels(p)
     for block in BLOCKS:
         restricted = restricted_logits(logits, is_key, block)
@@ -167,8 +167,11 @@ def test_the_cosines_are_those_of_least_squares(p: int) -> None:
     torch.testing.assert_close(
         without_cosines(logits, is_key), (logits.flatten() - design @ fit).reshape(p * p, p)
     )
-    centred: dict[Centring, Tensor] = {"raw": logits, "row": logits - logits.mean(-1, keepdim=True)}
-    centred["both"] = centred["row"] - centred["row"].mean(0)
+    centred: dict[Centring, Tensor] = {
+        "raw": logits,
+        "row_centred": logits - logits.mean(-1, keepdim=True),
+    }
+    centred["centred"] = centred["row_centred"] - centred["row_centred"].mean(0)
     for centring, x in centred.items():
         share = cosine_share(logits, is_key, centring)
         torch.testing.assert_close(share, squares.sum() / x.square().sum())
