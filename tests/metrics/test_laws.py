@@ -64,7 +64,15 @@ from grok.metrics.spectra import (
 )
 
 # None maps the tensors of one run: a constant of the group, and series of readings.
-WITHOUT_RUNS = {"fourier_basis", "onset", "order_of", "slingshots", "sustained_onset"}
+WITHOUT_RUNS = {
+    "fourier_basis",
+    "median_of_three",
+    "onset",
+    "order_of",
+    "phases",
+    "slingshots",
+    "sustained_onset",
+}
 
 
 def gaussian(*shape: int) -> Callable[[], Tensor]:
