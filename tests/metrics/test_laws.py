@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 import grok.metrics
+from grok.groups import group
 from grok.metrics.attention import (
     attention_entropy,
     published_entropy,
@@ -25,6 +26,14 @@ from grok.metrics.fourier import (
     fourier_f_statistic,
     fourier_power,
     top_share,
+)
+from grok.metrics.group_fourier import (
+    character_coefficients,
+    irrep_basis,
+    irrep_characters,
+    irrep_power,
+    product_means,
+    restrict_to_irreps,
 )
 from grok.metrics.kernel import (
     centred_label_alignment,
@@ -66,6 +75,8 @@ from grok.metrics.spectra import (
 # None maps the tensors of one run: a constant of the group, and series of readings.
 WITHOUT_RUNS = {
     "fourier_basis",
+    "irrep_basis",
+    "irrep_characters",
     "median_of_three",
     "onset",
     "order_of",
@@ -73,6 +84,10 @@ WITHOUT_RUNS = {
     "slingshots",
     "sustained_onset",
 }
+
+
+BASIS, INDEX = irrep_basis("S3")
+TABLE = torch.tensor(group("S3").table)
 
 
 def gaussian(*shape: int) -> Callable[[], Tensor]:
@@ -149,6 +164,18 @@ CASES = {
     "outside_keys": Case(outside_keys, (gaussian(4, 7, 5), mask(4, 4))),
     "rank_gap": Case(rank_gap, (gaussian(4, 7, 9), one_key)),
     "attention_explained": Case(attention_explained, (pattern(4, 49, 2),)),
+    "irrep_power": Case(
+        partial(irrep_power, basis=BASIS, index=INDEX, n_irreps=3), (gaussian(4, 6, 5),)
+    ),
+    "product_means": Case(partial(product_means, table=TABLE), (gaussian(4, 36, 6),)),
+    "restrict_to_irreps": Case(
+        partial(restrict_to_irreps, basis=BASIS, index=INDEX, table=TABLE),
+        (gaussian(4, 36, 6), mask(4, 3)),
+    ),
+    "character_coefficients": Case(
+        partial(character_coefficients, characters=irrep_characters("S3"), table=TABLE),
+        (gaussian(4, 36, 6),),
+    ),
     "gram_eigenvalues": Case(gram_eigenvalues, (gaussian(4, 12, 5),)),
     "singular_values": Case(singular_values, (gaussian(4, 12, 5),)),
     "effective_rank": Case(effective_rank, (spectrum,)),
