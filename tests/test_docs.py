@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from grok.cli import main
+from grok.formats import write_checkpoint
+from tests.fourier_network import fourier_config, fourier_parameters
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("configs/*/README.md")])
@@ -97,6 +99,9 @@ def test_commands_on_the_pages_run(
         arguments += ["--dry-run"]
     if arguments[0] == "sweep":
         arguments.append("--dry-run")
-    if arguments[0] == "export":
+    if arguments[0] in ("export", "measure"):
         assert main(["train", "readout_scale", *small]) == 0
+    if "model.pt" in arguments:
+        parts = (fourier_config(11, 1), 11, fourier_parameters(11, {3: 5.0}))
+        write_checkpoint("model.pt", parts, "progress_measures")
     assert main(arguments) == 0, f"{page}: {command}"

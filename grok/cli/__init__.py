@@ -18,6 +18,8 @@ A laboratory for grokking research.
   grok train EXPERIMENT [--field=value ...]   train a run, or go on with it
   grok sweep run SWEEP [--field=value ...]    train every run of a sweep file, one per core
   grok reproduce PAPER [--tier U,S]           train what a paper's claims need and judge them
+  grok measure CHECKPOINT ...                 every measure on stored or published checkpoints
+  grok convert CHECKPOINT -o FILE --to=LAYOUT a checkpoint in another layout
   grok list [WHAT]                            experiments, sweeps, measures, claims, stored runs
   grok export RUN ... -o FILE                 readings as .csv or .parquet
   grok rm RUN ...                             remove stored runs
@@ -142,6 +144,18 @@ def _reproduce(arguments: list[str]) -> int:
     return reproduce(arguments)
 
 
+def _measure(arguments: list[str]) -> int:
+    from grok.cli.measure import measure
+
+    return measure(arguments)
+
+
+def _convert(arguments: list[str]) -> int:
+    from grok.cli.measure import convert
+
+    return convert(arguments)
+
+
 def _list(arguments: list[str]) -> int:
     parser = Parser(prog="grok list", description="What there is, or what is stored.")
     kinds = ("experiments", "sweeps", "measures", "claims", "runs")
@@ -201,6 +215,8 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
     "sweep": _sweep,
     "reproduce": _reproduce,
+    "measure": _measure,
+    "convert": _convert,
     "list": _list,
     "export": _export,
     "rm": _remove,
