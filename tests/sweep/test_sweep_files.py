@@ -11,13 +11,28 @@ from typing import Any
 import pytest
 import yaml
 
-from grok.config import RunConfig, flatten, parse_run, run_key, to_dict, with_seed
+from grok.config import OptimConfig, RunConfig, flatten, parse_run, run_key, to_dict, with_seed
+from grok.data.config import DataConfig
+from grok.models.config import TransformerConfig
 from grok.sweep import Sweep, SweepRun, read_sweep
 from tests.builders import PAPER
-from tests.sweep.sheets import SHEETS, Point
+from tests.sweep import sheets, sheets_progress
+from tests.sweep.sheets import Point
 
-FOLDER = Path(__file__).parents[2] / "sweeps" / "inductive_bias"
-FILES = sorted(FOLDER.glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "sweeps"
+FILES = sorted(FOLDER.glob("*/*.yaml"))
+SHEETS = sheets.SHEETS | sheets_progress.SHEETS
+SOURCES = {"inductive_bias": "Singh et al. 2026", "progress_measures": "Nanda et al. 2023"}
+BASES = {
+    "inductive_bias": PAPER,
+    "progress_measures": RunConfig(
+        data=DataConfig(split="python_shuffle", train_fraction=0.3),
+        model=TransformerConfig(act="relu", causal=True, init="nanda"),
+        optim=OptimConfig(warmup=10),
+        n_steps=40_000,
+    ),
+}
+"""The paper's own run."""
 
 of_each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
@@ -27,9 +42,13 @@ def sweep_of(path: Path) -> Sweep:
     return read_sweep(str(path))
 
 
+def first_seed(path: Path) -> int:
+    return SHEETS[path.stem].seeds[0]
+
+
 @cache
 def runs_of_one_seed(path: Path) -> list[SweepRun]:
-    return sweep_of(path).runs(["--seeds=456"])
+    return sweep_of(path).runs([f"--seeds={first_seed(path)}"])
 
 
 @cache
@@ -52,18 +71,18 @@ def cells(path: Path) -> Iterator[dict[str, Any]]:
     return (dict(zip(axes, cell, strict=True)) for cell in itertools.product(*axes.values()))
 
 
-def point(config: RunConfig) -> frozenset[tuple[str, Any]]:
-    """In what a run differs from the paper's without LayerNorm; rate and decay as used."""
+def point(config: RunConfig, paper: RunConfig) -> frozenset[tuple[str, Any]]:
+    """In what a run differs from the paper's own; rate and decay as used."""
 
     def described(run: RunConfig) -> Point:
         values = flatten(to_dict(run)) | {"lr": run.lr, "weight_decay": run.weight_decay}
-        skipped = ("tracking.", "measures.", "model.norm.", "optim.lr", "optim.hold")
+        skipped = ("tracking.", "measures.", "checkpoint.", "model.norm.", "optim.lr", "optim.hold")
         norm = {k: v for k, v in values.items() if k.startswith("model.norm.")}
         values = {k: v for k, v in values.items() if not k.startswith(skipped)}
         del values["optim.weight_decay"]  # as asked for; the one used is there already
         return values | (norm if any(run.model.norm.flags) else {})
 
-    base = described(PAPER) | {k: v for k, v in flatten(to_dict(PAPER)).items() if "norm." in k}
+    base = described(paper) | {k: v for k, v in flatten(to_dict(paper)).items() if "norm." in k}
     seeds = ("data.split_seed", "data.order_seed", "model.init_seed")
     found = {k: v for k, v in described(config).items() if v != base[k] and k not in seeds}
     return rounded(found)
@@ -87,7 +106,7 @@ def wandb_sweeps() -> Any:
 
 
 def test_every_file_has_a_sheet() -> None:
-    assert {path.stem for path in FILES} == SHEETS.keys()
+    assert sorted(path.stem for path in FILES) == sorted(SHEETS)  # names are not used twice
 
 
 @of_each_file
@@ -118,7 +137,8 @@ def _items(cell: dict[str, Any]) -> str:
 def test_its_runs_are_the_intended_ones(path: Path) -> None:
     intended = SHEETS[path.stem].points
     runs = runs_of_one_seed(path)
-    assert {point(run.config) for run in runs} == {rounded(each) for each in intended}
+    paper = BASES[path.parent.name]
+    assert {point(run.config, paper) for run in runs} == {rounded(each) for each in intended}
     assert len(runs) == len(intended)
 
 
@@ -131,19 +151,21 @@ def test_it_lists_seeds_last_and_every_cell_has_all_of_them(path: Path) -> None:
 
 
 def test_the_seeds_of_a_cell_change_split_and_weights_alone() -> None:
-    runs = sweep_of(FOLDER / "temperature.yaml").runs(["--model.temperature=0.8"])
+    runs = sweep_of(FOLDER / "inductive_bias" / "temperature.yaml").runs(
+        ["--model.temperature=0.8"]
+    )
     seeds = SHEETS["temperature"].seeds
     assert [run.config for run in runs] == [with_seed(runs[0].config, seed) for seed in seeds]
 
 
-@pytest.mark.slow  # 116 command lines
+@pytest.mark.slow  # some 170 command lines
 @of_each_file
 def test_a_run_is_what_wandb_agent_would_start(path: Path) -> None:
     env, grok, train, experiment, args = document(path)["command"]
     assert (env, grok, train, args) == ("${env}", "grok", "train", "${args}")
     started = {}
     for cell in cells(path):
-        if cell["seed"] == 456:
+        if cell["seed"] == first_seed(path):
             config = parse_run(experiment, [f"--{name}={value}" for name, value in cell.items()])
             started.setdefault(run_key(config), config)
     ours = {run_key(run.config): run.config for run in runs_of_one_seed(path)}
@@ -158,7 +180,7 @@ def test_its_head_names_source_command_and_number_of_runs(path: Path) -> None:
     text = head(path)
     n_seeds, n_points = len(SHEETS[path.stem].seeds), len(SHEETS[path.stem].points)
     n_runs = SHEETS[path.stem].n_runs
-    assert "Singh et al. 2026" in text
+    assert SOURCES[path.parent.name] in text
     assert f"#   grok sweep run {path.stem}\n" in text + "\n"
     assert re.findall(r"\b(\d+) runs", text) == [str(n_runs)]
     distinct = [str(n_seeds * n_points)] if n_seeds * n_points < n_runs else []
@@ -189,7 +211,7 @@ def test_files_that_share_runs_say_whose_they_are() -> None:
 
 
 def test_kernels_are_read_wherever_the_readout_is_scaled() -> None:
-    for path in FILES:
+    for path in (FOLDER / "inductive_bias").glob("*.yaml"):
         has_scales = "model.readout_scale" in document(path)["parameters"]
         for run in runs_of_one_seed(path):
             kernel = run.config.measures.kernel
