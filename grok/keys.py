@@ -473,6 +473,42 @@ KEYS: tuple[Key, ...] = (
         "that frequency",
         "Nanda et al. 2023, table 2",
     ),
+    Key(
+        "margin/<what>",
+        "progress",
+        "right logit less the largest other one: `min`, `mean` and `max` over all pairs",
+        "replications of Nanda et al. 2023",
+    ),
+    Key(
+        "hindsight/n_keys",
+        "hindsight",
+        "number of key frequencies of the run's last checkpoint",
+        "Nanda et al. 2023, C.2",
+    ),
+    Key(
+        "hindsight/restricted/<variant>/<split>",
+        "hindsight",
+        "as `progress/restricted`, under the key frequencies of the run's last checkpoint",
+        "Nanda et al. 2023, figure 7",
+    ),
+    Key(
+        "hindsight/restricted_acc/<split>",
+        "hindsight",
+        "accuracy of the variant `sum`",
+        "Nanda et al. 2023, figure 13",
+    ),
+    Key(
+        "hindsight/excluded/<variant>/<split>",
+        "hindsight",
+        "as `progress/excluded`, under these",
+        "Nanda et al. 2023, figure 7",
+    ),
+    Key(
+        "hindsight/test_over_restricted",
+        "hindsight",
+        "test loss over `hindsight/restricted/sum/all`",
+        "Nanda et al. 2023, code",
+    ),
     Key("onset/<what>", "summary", "first reading at which it was reached; null = never", ""),
     Key("speed/steps_per_second", "summary", "updates per second, readings included", ""),
 )

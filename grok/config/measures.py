@@ -103,6 +103,14 @@ class MeasuresConfig:
     """LossCurvature: top eigenvalues of the Hessian of the training loss."""
     progress: ProgressConfig = field(default_factory=ProgressConfig)
     """ProgressMeasures: restricted and excluded loss, and where the Fourier circuit lies."""
+    hindsight: FamilyConfig = field(default_factory=lambda: FamilyConfig(enabled=False))
+    """ProgressInHindsight: the same losses under the key frequencies of the run's end; read when
+    it has ended, from its checkpoints if checkpoint.every keeps those that are due."""
+
+    @property
+    def reads_circuit(self) -> bool:
+        """Whether a family needs the circuit of addition mod p."""
+        return self.progress.enabled or self.hindsight.enabled
 
 
 FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)

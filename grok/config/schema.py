@@ -152,15 +152,16 @@ class RunConfig:
         for name in ("n_steps", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be 1 or more")
-        if self.measures.progress.enabled:
-            self._check_progress()
+        for name in ("progress", "hindsight"):
+            if getattr(self.measures, name).enabled:
+                self._check_progress(name)
 
-    def _check_progress(self) -> None:
+    def _check_progress(self, family: str) -> None:
         """Refuse progress measures of another operation, and keys that do not exist."""
         progress, data = self.measures.progress, self.data
         if data.operation not in ("add", "sub"):
             raise ValueError(
-                f"measures.progress.enabled=true needs data.operation add or sub, "
+                f"measures.{family}.enabled=true needs data.operation add or sub, "
                 f"not {data.operation}"
             )
         if wrong := [key for key in progress.keys if not 1 <= key <= data.p // 2]:

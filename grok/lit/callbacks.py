@@ -6,6 +6,7 @@ trainer's loggers with the step at which they were taken. Reading changes nothin
 """
 
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -19,6 +20,7 @@ from grok.measures import (
     attention_saturation,
     compressibility,
     fourier_components,
+    hindsight,
     kernel_drift,
     loss_curvature,
     norm_growth,
@@ -174,6 +176,20 @@ class ProgressMeasures(MeasureCallback):
         super().__init__(progress_measures, schedule)
 
 
+class ProgressInHindsight(MeasureCallback):
+    """Progress measures of a run under the key frequencies of its end, read from its checkpoints.
+
+    Args:
+        schedule: When it is read.
+        is_key: Key frequencies, ``[run, freq]``; by default those of each step.
+    """
+
+    is_afterwards = True
+
+    def __init__(self, schedule: Schedule | None = None, is_key: Tensor | None = None) -> None:
+        super().__init__(partial(hindsight, is_key=is_key), schedule)
+
+
 FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "task": TaskReadings,
     "norm": NormGrowth,
@@ -185,6 +201,7 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "kernel": KernelDrift,
     "hessian": LossCurvature,
     "progress": ProgressMeasures,
+    "hindsight": ProgressInHindsight,
 }
 """Callback of each measure family, under the family's name in the config."""
 

@@ -28,6 +28,8 @@ class MeasureCallback(Callback):
 
     needs_update = False
     """Whether it reads what an update changed, which no checkpoint tells."""
+    is_afterwards = False
+    """Whether it can be read only when the run has ended."""
 
     def __init__(
         self, measure: Measure, schedule: Schedule | None = None, **parts: Find | None

@@ -19,7 +19,7 @@ from grok.checkpoints import (
 )
 from grok.config import RunConfig
 from grok.keys import find_key
-from grok.lit.callbacks import measure_callbacks
+from grok.lit.callbacks import ProgressInHindsight, measure_callbacks
 from grok.lit.loggers import StoreLogger, write_readings
 from grok.lit.module import Blocks, PairDataModule, StackTask
 from grok.lit.progress import ProgressLine
@@ -27,6 +27,7 @@ from grok.lit.reading import MeasureCallback
 from grok.lit.signals import Interrupted, SignalCatcher
 from grok.lit.status_line import StatusLine
 from grok.lit.trainer import fit, pick_device
+from grok.measures.progress import key_set
 from grok.runs import ReadingsWriter, Run
 from grok.tracking import NoTracker
 from grok.training import Stack, show, state_of
@@ -73,6 +74,9 @@ def fill(
     Raises:
         Interrupted: After a signal; what was read is kept.
     """
+    if "hindsight" in families:
+        found = {"hindsight": _with_final_keys(run, config, families["hindsight"])}
+        families = {**families, **found}
     kept, last = set(checkpoint_steps(run)), _last(run, config)
     stored = {
         name: callback
@@ -83,6 +87,16 @@ def fill(
         _measure_checkpoints(run, writer, config, stored, progress)
     if left := {name: c for name, c in families.items() if name not in stored}:
         replay(run, writer, config, left, progress, others)
+
+
+def _with_final_keys(run: Run, config: RunConfig, callback: MeasureCallback) -> ProgressInHindsight:
+    """The callback under the key frequencies of the run's last checkpoint."""
+    stack = Stack([config], PairDataModule([config]).pairs, pick_device(config.device))
+    last = latest_checkpoint(run)
+    assert last is not None, "a run that has ended has a checkpoint"
+    show(stack, 0, last.step, last.parameters)
+    with torch.no_grad():
+        return ProgressInHindsight(callback.schedule, key_set(stack.snapshot()))
 
 
 def _measure_checkpoints(

@@ -122,7 +122,7 @@ def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) 
     with SignalCatcher() as catcher:
         writers = [job.writer for job in jobs]
         keeper = Keeper(writers, [job.lock for job in jobs], configs)
-        measures = list(measure_callbacks(configs[0]).values())
+        measures = [c for c in measure_callbacks(configs[0]).values() if not c.is_afterwards]
         own = [*measures, *callbacks, keeper]
         if progress:
             own.append(ProgressLine(writers, configs[0].n_steps, jobs[0].run.key))

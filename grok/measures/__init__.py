@@ -4,6 +4,7 @@ from grok.measures.attention import attention_saturation as attention_saturation
 from grok.measures.compress import compressibility as compressibility
 from grok.measures.fourier import fourier_components as fourier_components
 from grok.measures.hessian import loss_curvature as loss_curvature
+from grok.measures.hindsight import hindsight as hindsight
 from grok.measures.kernel import kernel_drift as kernel_drift
 from grok.measures.norm import norm_growth as norm_growth
 from grok.measures.progress import progress_measures as progress_measures
@@ -27,5 +28,6 @@ MEASURES: dict[str, Measure] = {
     "kernel": kernel_drift,
     "hessian": loss_curvature,
     "progress": progress_measures,
+    "hindsight": hindsight,
 }
 """Measure of each family, under the family's name in the config."""

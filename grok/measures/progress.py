@@ -16,7 +16,7 @@ from grok.metrics.logit_waves import (
     cosine_share,
     without_cosines,
 )
-from grok.metrics.loss import cross_entropy, is_right
+from grok.metrics.loss import cross_entropy, is_right, logit_margin
 from grok.metrics.pair_waves import BLOCKS, explained_by_frequency, order_of
 from grok.metrics.progress import (
     CLUSTER_FVE,
@@ -37,7 +37,7 @@ def progress_measures(snapshot: Snapshot) -> Readings:
     """
     circuit, W_E, W_L = snapshot.circuit, snapshot.embedding, snapshot.circuit.neuron_logit_map
     explained = explained_by_frequency(circuit.neurons)
-    is_key = key_set(circuit, W_E, explained)
+    is_key = key_set(snapshot, explained)
     power = fourier_power(W_L)[:, 1:]
     readings = {
         "progress/n_keys": is_key.double().sum(dim=-1),
@@ -48,24 +48,30 @@ def progress_measures(snapshot: Snapshot) -> Readings:
         "progress/gini/W_L": gini(component_norms(W_L)),
     }
     readings |= _each("progress/key", is_key.double())
-    readings |= _losses(circuit, is_key)
+    readings |= _margins(circuit) | _single_losses(circuit)
+    readings |= {f"progress/{name}": x for name, x in losses_under(circuit, is_key).items()}
     readings |= _cosines(circuit, is_key)
     return readings | _neurons(circuit, explained, is_key) | _attention(circuit)
 
 
 def key_set(
-    circuit: Circuit,
-    W_E: Float[Tensor, "run p d_model"],
-    explained: Float64[Tensor, "run freq d_mlp"],
+    snapshot: Snapshot, explained: Float64[Tensor, "run freq d_mlp"] | None = None
 ) -> Bool[Tensor, "run freq"]:
-    """Key frequencies: those that are given, or those of the rule."""
+    """Key frequencies: those that are given, or those of the rule.
+
+    Args:
+        snapshot: One that has a circuit.
+        explained: Share of each neuron's variance by frequency, if it is known already.
+    """
+    circuit, W_E = snapshot.circuit, snapshot.embedding
     n_runs, p, _ = W_E.shape
     if circuit.keys:
         frequency = torch.arange(p // 2 + 1, device=W_E.device)
         given = torch.tensor(circuit.keys, device=W_E.device)
         return torch.isin(frequency, given).expand(n_runs, -1)
     if circuit.rule == "N":
-        return cluster_frequencies(explained)
+        known = explained_by_frequency(circuit.neurons) if explained is None else explained
+        return cluster_frequencies(known)
     return key_frequencies(fourier_power(circuit.neuron_logit_map if circuit.rule == "L" else W_E))
 
 
@@ -74,24 +80,38 @@ def _each(prefix: str, values: Float[Tensor, "run freq"]) -> Readings:
     return {f"{prefix}/{k}": values[:, k] for k in range(1, values.shape[1])}
 
 
-def _losses(circuit: Circuit, is_key: Bool[Tensor, "run freq"]) -> Readings:
-    """Loss of the network, and restricted and excluded loss in every variant."""
+def losses_under(circuit: Circuit, is_key: Bool[Tensor, "run freq"]) -> Readings:
+    """Restricted and excluded loss in every variant, and their company, by name."""
     labels, splits = _labels(circuit), _splits(circuit)
-    loss = _by_split(_loss_of_pairs(circuit.logits, labels), splits)
-    readings = {"loss/all": loss["all"]}
+    readings: Readings = {}
     for variant, restricted, excluded in _variants(circuit, is_key):
         for name, logits in (("restricted", restricted), ("excluded", excluded)):
             found = _by_split(_loss_of_pairs(logits, labels), splits)
-            readings |= {f"progress/{name}/{variant}/{s}": x for s, x in found.items()}
+            readings |= {f"{name}/{variant}/{s}": x for s, x in found.items()}
         if variant == "sum":
             right = _by_split(is_right(restricted, labels).double(), splits)
-            readings |= {f"progress/restricted_acc/{s}": x for s, x in right.items()}
-    readings["progress/test_over_restricted"] = (
-        loss["test"] / readings["progress/restricted/sum/all"]
-    )
+            readings |= {f"restricted_acc/{s}": x for s, x in right.items()}
+    test = _by_split(_loss_of_pairs(circuit.logits, labels), splits)["test"]
+    return readings | {"test_over_restricted": test / readings["restricted/sum/all"]}
+
+
+def _single_losses(circuit: Circuit) -> Readings:
+    """Loss of all pairs, and training loss without each single frequency."""
     single = excluded_loss_by_frequency(circuit.logits, circuit.is_train)
-    readings["progress/excluded_max"] = single[:, 1:].amax(dim=-1)
-    return readings | _each("progress/excluded_single", single)
+    return {
+        "loss/all": _loss_of_pairs(circuit.logits, _labels(circuit)).mean(dim=-1),
+        "progress/excluded_max": single[:, 1:].amax(dim=-1),
+    } | _each("progress/excluded_single", single)
+
+
+def _margins(circuit: Circuit) -> Readings:
+    """By how much the right logit of a pair leads."""
+    margin = logit_margin(circuit.logits.double(), _labels(circuit))
+    return {
+        "margin/min": margin.amin(dim=-1),
+        "margin/mean": margin.mean(dim=-1),
+        "margin/max": margin.amax(dim=-1),
+    }
 
 
 def _variants(

@@ -86,6 +86,31 @@ def accuracy(
     return is_right(logits, labels).double().mean(dim=-1)
 
 
+def logit_margin(
+    logits: Float[Tensor, "*run batch c"], labels: Int[Tensor, "*#run batch"]
+) -> Float[Tensor, "*run batch"]:
+    """Logit of the right class less the largest other one, for each example.
+
+    Args:
+        logits: One row per example, at least two classes.
+        labels: Right class of each example, 0, ..., c - 1.
+
+    Returns:
+        Margin in the units of the logits, positive where the answer is right; 0 for a tie.
+
+    Raises:
+        RuntimeError: If a label is outside 0, ..., c - 1.
+
+    Reference:
+        Soudry et al., `The Implicit Bias of Gradient Descent on Separable Data
+        <https://arxiv.org/abs/1710.10345>`_, for several classes.
+    """
+    index = labels.long().expand(logits.shape[:-1]).unsqueeze(-1)
+    right = logits.gather(-1, index)
+    others = logits.scatter(-1, index, -torch.inf).amax(dim=-1)
+    return right.squeeze(-1) - others
+
+
 def is_right(
     logits: Float[Tensor, "*run batch c"], labels: Int[Tensor, "*#run batch"]
 ) -> Bool[Tensor, "*run batch"]:

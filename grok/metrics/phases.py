@@ -60,7 +60,7 @@ def phases(excluded_train: Series, test_loss: Series, squared_norm: Series, p: i
     return Phases(t_mem, t_form, None if t_form is None else _settled(squared_norm, t_form))
 
 
-def _lowest(series: Series, before: float) -> int | None:
+def _lowest(series: Series, before: float | int) -> int | None:
     """Step of the smallest value read before a step."""
     step, value = _read(series)
     value = value[step < before]

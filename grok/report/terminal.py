@@ -29,6 +29,12 @@ _SHOWN_FINAL = {
     "compress/effective_rank/test": "effective rank, test",
 }
 
+_PHASES = {
+    "t_mem": "end of memorization",
+    "t_form": "end of circuit formation",
+    "t_clean": "end of cleanup",
+}
+
 
 def print_summary(found: Mapping[str, Any]) -> None:
     """The end of ``grok train``: what happened and where it is.
@@ -46,6 +52,8 @@ def print_summary(found: Mapping[str, Any]) -> None:
     if slingshots and slingshots["number"]:
         first, number = slingshots["starts"][0], slingshots["number"]
         table.add_row("slingshots of the test loss", f"{number:,}, the first at step {first:,}")
+    for name, step in (found["phases"] or {}).items():
+        table.add_row(_PHASES[name], "not reached" if step is None else f"step {step:,}")
     for key, meaning in _SHOWN_FINAL.items():
         if key in found["final"]:
             table.add_row(meaning, f"{found['final'][key]:.4g}")

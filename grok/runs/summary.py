@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from grok.metrics.onset import onset, sustained_onset
+from grok.metrics.phases import Phases, phases
 from grok.metrics.slingshot import Slingshots, slingshots
 from grok.runs.run import Run
 
@@ -55,6 +56,21 @@ def onsets(run: Run) -> dict[str, int | None]:
     return found
 
 
+def phase_ends(run: Run) -> Phases | None:
+    """Ends of memorization, circuit formation and cleanup, by what was read in hindsight.
+
+    They have the resolution of the schedules of ``task``, ``norm`` and ``hindsight``.
+
+    Returns:
+        None if one of the three readings that they rest on was not taken.
+    """
+    table = run.readings()
+    keys = ("hindsight/excluded/sum/train", "loss/test", "norm/squared")
+    if not set(keys) <= set(table.columns):
+        return None
+    return phases(*(_series(table, key) for key in keys), run.config.data.p)
+
+
 def loss_slingshots(run: Run) -> Slingshots | None:
     """Excursions of the test loss above 0.5 after it first was 0.1; None if it was not read.
 
@@ -73,7 +89,7 @@ def _series(table: pl.DataFrame, key: str) -> tuple[np.ndarray, np.ndarray]:
 
 def summary(run: Run) -> dict[str, Any]:
     """The run as one object: what ``grok train --json`` prints."""
-    status, found = run.status(), loss_slingshots(run)
+    status, found, ends = run.status(), loss_slingshots(run), phase_ends(run)
     return {
         "run": run.key,
         "dir": str(run.dir),
@@ -82,6 +98,7 @@ def summary(run: Run) -> dict[str, Any]:
         "n_steps": run.config.n_steps,
         "onset": onsets(run),
         "slingshots": None if found is None else found._asdict(),
+        "phases": None if ends is None else ends._asdict(),
         "final": run.final(),
         "steps_per_second": status.get("steps_per_second"),
     }

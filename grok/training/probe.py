@@ -68,7 +68,7 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         kernels=lambda: kernel_pair(stack),
         hessian=lambda: hessian(stack),
         circuit=(lambda: circuit(stack, output().logits, *output().circuit))
-        if stack.config.measures.progress.enabled
+        if stack.config.measures.reads_circuit
         else None,
         loss=lambda h, labels: stack.loss(h, labels, torch.float64),
         active=stack.alive.clone(),
@@ -138,7 +138,7 @@ def _forward(stack: "Stack", a: Tensor, b: Tensor) -> _Output:
         scores,
         [block.attn_out[:, :, -1] for block in full.blocks],
         [torch.linalg.vector_norm(block.mlp_in, dim=-1) for block in full.blocks],
-        parts if stack.config.measures.progress.enabled else [],
+        parts if stack.config.measures.reads_circuit else [],
     )
 
 

@@ -49,7 +49,7 @@ from grok.metrics.logit_waves import (
     cosine_share,
     without_cosines,
 )
-from grok.metrics.loss import accuracy, cross_entropy, is_right, mse
+from grok.metrics.loss import accuracy, cross_entropy, is_right, logit_margin, mse
 from grok.metrics.norms import l2_norm
 from grok.metrics.pair_waves import explained_by_frequency, keep_waves, sum_means, wave_energy
 from grok.metrics.progress import (
@@ -127,6 +127,7 @@ CASES = {
     "cross_entropy": Case(cross_entropy, (gaussian(4, 30, 9), labels)),
     "mse": Case(mse, (gaussian(4, 30, 9), labels)),
     "is_right": Case(is_right, (gaussian(4, 30, 9), labels)),
+    "logit_margin": Case(logit_margin, (gaussian(4, 30, 9), labels)),
     "accuracy": Case(accuracy, (gaussian(4, 30, 9), labels)),
     "kernel_norm": Case(kernel_norm, (gaussian(4, 30, 30),)),
     "kernel_distance": Case(kernel_distance, (gaussian(4, 8, 8), pattern(4, 8, 8))),

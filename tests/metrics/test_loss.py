@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics.functional.classification import multiclass_accuracy
 
-from grok.metrics.loss import accuracy, cross_entropy, mse
+from grok.metrics.loss import accuracy, cross_entropy, is_right, logit_margin, mse
 
 
 def batch(*shape: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
@@ -122,3 +122,14 @@ def test_a_label_that_is_no_class_is_an_error(metric, label: int) -> None:
 @pytest.mark.parametrize("metric", [cross_entropy, mse, accuracy])
 def test_an_empty_batch_has_no_mean(metric) -> None:
     assert metric(torch.zeros(0, 9), torch.zeros(0, dtype=torch.int64)).isnan()
+
+
+def test_the_margin_is_the_lead_of_the_right_logit() -> None:
+    logits = torch.tensor([[3.0, 1.0, -2.0], [3.0, 1.0, -2.0], [4.0, 0.0, 4.0]])
+    margin = logit_margin(logits, torch.tensor([0, 1, 2]))
+    torch.testing.assert_close(margin, torch.tensor([2.0, -2.0, 0.0]))
+
+
+def test_a_margin_is_positive_where_the_answer_is_right() -> None:
+    logits, labels = batch(4, 30, 9)
+    assert ((logit_margin(logits, labels) > 0) == is_right(logits, labels)).all()

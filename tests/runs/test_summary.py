@@ -50,3 +50,20 @@ def test_the_terminal_names_slingshots_only_if_there_were_any(
     print_summary(summary(run))
     [line] = [line for line in capsys.readouterr().out.splitlines() if "slingshot" in line]
     assert line.split("  ")[-1] == "2, the first at step 50"
+
+
+def test_phases_end_where_the_readings_of_hindsight_say(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read(run, "loss/test", [4.8, 20.0, 25.0, 10.0, 3.0, 0.1, 0.0])
+    read(run, "norm/squared", [9.0, 18.0, 17.0, 16.0, 14.0, 6.0, 5.9])
+    assert summary(run)["phases"] is None
+    read(run, "hindsight/excluded/sum/train", [4.8, 1.0, 0.3, 2.0, 9.0, 7.0, 6.0])
+    assert summary(run)["phases"] == {"t_mem": 50, "t_form": 100, "t_clean": 125}
+    print_summary(summary(run))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[-1].strip() for line in lines if line.startswith("end of")] == [
+        "step 50",
+        "step 100",
+        "step 125",
+    ]

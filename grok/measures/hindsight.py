@@ -1,0 +1,22 @@
+"""Progress measures of a whole run under the key frequencies that it ends with."""
+
+from jaxtyping import Bool
+from torch import Tensor
+
+from grok.measures.progress import key_set, losses_under
+from grok.measures.snapshot import Readings, Snapshot
+
+
+def hindsight(snapshot: Snapshot, is_key: Bool[Tensor, "run freq"] | None = None) -> Readings:
+    """Restricted and excluded losses under one key set for all steps.
+
+    A network has its key frequencies only late; those that a rule finds before then are others.
+    The curves of Nanda et al. 2023 are under the final set, so they can be read only afterwards.
+
+    Args:
+        snapshot: One that has a circuit.
+        is_key: Key frequencies of the run's end; by default those of the snapshot itself.
+    """
+    chosen = key_set(snapshot) if is_key is None else is_key
+    readings = {"n_keys": chosen.double().sum(dim=-1)} | losses_under(snapshot.circuit, chosen)
+    return {f"hindsight/{name}": x for name, x in readings.items()}
