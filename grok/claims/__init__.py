@@ -4,12 +4,16 @@ A claim names the runs that it needs, cells of the sweeps under ``sweeps/``, and
 their readings. :mod:`grok.claims.reproduce` trains what the run store lacks and judges.
 """
 
+import re
 from importlib import import_module
 
 from grok.claims.claim import Claim as Claim
 from grok.inputs import InputError
 
-PAPERS: dict[str, str] = {"inductive-bias": "grok.claims.inductive_bias"}
+PAPERS: dict[str, str] = {
+    "inductive-bias": "grok.claims.inductive_bias",
+    "progress-measures": "grok.claims.progress_measures",
+}
 """Papers that have claims, and the module with their ``CLAIMS``."""
 
 
@@ -17,7 +21,7 @@ def claims_of(paper: str) -> tuple[Claim, ...]:
     """All claims of a paper, by id.
 
     Args:
-        paper: ``inductive-bias``, with ``-`` or ``_``.
+        paper: One of :data:`PAPERS`, with ``-`` or ``_``.
 
     Raises:
         InputError: If there is no such paper; lists those there are.
@@ -26,7 +30,13 @@ def claims_of(paper: str) -> tuple[Claim, ...]:
     if name not in PAPERS:
         raise InputError(f"no claims of a paper {paper!r}; there are: {', '.join(PAPERS)}")
     found: tuple[Claim, ...] = import_module(PAPERS[name]).CLAIMS
-    return tuple(sorted(found, key=lambda claim: claim.id))
+    return tuple(sorted(found, key=_in_order))
+
+
+def _in_order(claim: Claim) -> tuple[str, int, str]:
+    """Sorting key by which PM-C2 comes before PM-C10, and unit tests before all."""
+    kind, number, part = re.fullmatch(r"(\D+)(\d+)(\D*)", claim.id).groups()  # type: ignore[union-attr]
+    return ("" if claim.tier == "U" else kind, int(number), part)
 
 
 def select(paper: str, tiers: tuple[str, ...], only: tuple[str, ...] = ()) -> list[Claim]:

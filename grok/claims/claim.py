@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from grok.claims.sample import Number, Sample, number
@@ -23,8 +24,9 @@ SEEDS: dict[Tier, tuple[int, ...]] = {
     "R": (456, 789, 111),
     "F": (456, 789, 111, 222, 333),
 }
-"""Seeds on which a claim of each tier is judged, the paper's. Bounds are the published spread with
-a margin; where none is published they were looked at on seeds from 100 on: the paper's page."""
+"""Seeds on which a claim of each tier is judged unless it names its own: those of Singh et al.
+Bounds are the published spread with a margin; where none is published they were looked at on seeds
+from 100 on: the paper's page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,8 @@ class Claim:
     """The criterion: parts, all of which must hold."""
     arms: Mapping[str, Arm] = field(default_factory=dict)
     """Runs by the name under which the criterion asks for them."""
+    seeds: tuple[int, ...] = ()
+    """Seeds on which it is judged; none for those of its tier."""
     check: str = ""
     """For tier U: ``<module>.<function>`` under ``grok.claims.checks``, which computes the
     readings at once. A name, so that claims can be listed without torch."""
@@ -82,6 +86,13 @@ def claim(**fields: Any) -> "Callable[[Callable[[Evidence], Iterable[Part]]], Cl
         return Claim(judge=judge, **fields)
 
     return of
+
+
+def claims_in(*modules: ModuleType) -> tuple[Claim, ...]:
+    """Claims that are defined in modules, alone or in lists, in their order."""
+    values = [value for module in modules for value in vars(module).values()]
+    each = [value if isinstance(value, list) else [value] for value in values]
+    return tuple(x for x in chain(*each) if isinstance(x, Claim))
 
 
 def at_most(quantity: str, value: Sample | Number, bound: Number, note: str = "") -> Part:
@@ -99,6 +110,11 @@ def below(quantity: str, value: Sample | Number, bound: Number, note: str = "") 
     return _part(quantity, value, "<", bound, lambda x: x < bound, note)
 
 
+def above(quantity: str, value: Sample | Number, bound: Number, note: str = "") -> Part:
+    """The median (or the number) is strictly above the bound. NaN is not."""
+    return _part(quantity, value, ">", bound, lambda x: x > bound, note)
+
+
 def within(quantity: str, value: Sample | Number, low: Number, high: Number) -> Part:
     """The median (or the number) lies in the closed interval. NaN does not."""
     middle = _middle(value)
@@ -111,6 +127,27 @@ def every(quantity: str, value: Sample, criterion: str, holds: Callable[[float],
     """Each seed meets the criterion, not the median alone."""
     met = all(holds(x) for x in value.values.values())
     return shown(quantity, value)._replace(criterion=f"{criterion}, each", holds=met)
+
+
+def equal(quantity: str, sample: Sample, value: Number) -> Part:
+    """Every case has exactly this value."""
+    return every(quantity, sample, f"= {value:,g}", lambda x: x == value)
+
+
+def all_below(quantity: str, sample: Sample, bound: Number) -> Part:
+    """Every case is below the bound."""
+    return every(quantity, sample, f"< {bound:g}", lambda x: x < bound)
+
+
+def all_above(quantity: str, sample: Sample, bound: Number) -> Part:
+    """Every case is above the bound."""
+    return every(quantity, sample, f"> {bound:g}", lambda x: x > bound)
+
+
+def all_near(quantity: str, sample: Sample, value: Number, tolerance: Number) -> Part:
+    """Every case lies within the tolerance of the value."""
+    criterion = f"{value:g} ± {tolerance:g}"
+    return every(quantity, sample, criterion, lambda x: abs(x - value) <= tolerance)
 
 
 def ordered(quantity: str, values: Mapping[str, Sample | Number], sign: str = "<") -> Part:

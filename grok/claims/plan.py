@@ -41,7 +41,7 @@ def make_plan(claims: Iterable[Claim], seeds: Sequence[int] = ()) -> Plan:
             if (arm.sweep, arm.flags) not in parsed:
                 parsed[arm.sweep, arm.flags] = _cell(claim, name, arm)
             config = replace(parsed[arm.sweep, arm.flags], n_steps=arm.n_steps)
-            chosen = seeds or SEEDS[claim.tier]
+            chosen = seeds or claim.seeds or SEEDS[claim.tier]
             cells[claim.id, name] = {seed: with_seed(config, seed) for seed in chosen}
     merged: dict[str, RunConfig] = {}
     for runs in cells.values():

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from grok.claims import Claim, claims_of
+from grok.claims import PAPERS, Claim, claims_of
 from grok.claims.plan import Plan, make_plan, union
 from grok.config import RunConfig, Schedule, run_key
 from grok.keys import find_key
 from grok.runs import ReadingsWriter, Run, RunStore, write_status
 
-CLAIMS: dict[str, Claim] = {claim.id: claim for claim in claims_of("inductive-bias")}
+CLAIMS: dict[str, Claim] = {claim.id: claim for paper in PAPERS for claim in claims_of(paper)}
 
 Spread = float | None | tuple[float | None, float | None, float | None]
 """A published value: the mean, or (mean, least, largest) over seeds. None: never."""

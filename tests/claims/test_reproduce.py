@@ -253,7 +253,10 @@ def test_a_dry_run_as_json_lists_claims_and_runs(reproduce: Reproduce) -> None:
     ("arguments", "message"),
     [
         ([], "which paper? There are: inductive-bias, mini"),
-        (["maxi"], "no claims of a paper 'maxi'; there are: inductive-bias, mini"),
+        (
+            ["maxi"],
+            "no claims of a paper 'maxi'; there are: inductive-bias, progress-measures, mini",
+        ),
         (["mini", "--tier=U,Q"], "no tier 'Q'; there are: U, S, R, F"),
         (["mini", "--tier="], "mini has no claim of tier"),
         (["mini", "--only=MI-4"], "no claim 'MI-4'; there are: MI-01a, MI-01b, MI-02, MI-03"),

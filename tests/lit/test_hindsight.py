@@ -14,7 +14,7 @@ from grok.measures.progress import key_set
 from grok.runs import Run
 from grok.training import show
 from tests.builders import make_stack
-from tests.running import assert_same, measures, run_config
+from tests.running import measures, run_config
 
 EVERY_TEN = Schedule(every=10)
 

@@ -1,8 +1,6 @@
 """Claims IB-01 to IB-33 of Singh et al. 2026, with the bounds of their published spread."""
 
-from types import ModuleType
-
-from grok.claims.claim import Claim
+from grok.claims.claim import Claim, claims_in
 from grok.claims.inductive_bias import (
     features,
     optimisation,
@@ -13,14 +11,7 @@ from grok.claims.inductive_bias import (
     variants,
 )
 
-
-def _claims(module: ModuleType) -> list[Claim]:
-    return [value for value in vars(module).values() if isinstance(value, Claim)]
-
-
-CLAIMS: tuple[Claim, ...] = tuple(
-    found
-    for module in (unit, placement, variants, structure, optimisation, readout, features)
-    for found in _claims(module)
+CLAIMS: tuple[Claim, ...] = claims_in(
+    unit, placement, variants, structure, optimisation, readout, features
 )
 """All of them, in the order of the modules."""

@@ -3,10 +3,19 @@
 import math
 from collections.abc import Iterator
 
-from grok.claims.claim import Part, at_most, claim, every
+from grok.claims.claim import (
+    Part,
+    all_above,
+    all_below,
+    all_near,
+    at_most,
+    claim,
+    equal,
+    every,
+)
 from grok.claims.evidence import Evidence
 from grok.claims.inductive_bias.arms import PLACEMENTS
-from grok.claims.sample import Number, Sample
+from grok.claims.sample import Sample
 
 FIRST_PAIRS = {
     "456": (49, 101),
@@ -17,27 +26,6 @@ FIRST_PAIRS = {
     "0": (18, 34),
 }
 """First training pair of each seed, computed from the released split."""
-
-
-def equal(quantity: str, sample: Sample, value: Number) -> Part:
-    """Every case has exactly this value."""
-    return every(quantity, sample, f"= {value:,g}", lambda x: x == value)
-
-
-def all_below(quantity: str, sample: Sample, bound: Number) -> Part:
-    """Every case is below the bound."""
-    return every(quantity, sample, f"< {bound:g}", lambda x: x < bound)
-
-
-def all_above(quantity: str, sample: Sample, bound: Number) -> Part:
-    """Every case is above the bound."""
-    return every(quantity, sample, f"> {bound:g}", lambda x: x > bound)
-
-
-def all_near(quantity: str, sample: Sample, value: Number, tolerance: Number) -> Part:
-    """Every case lies within the tolerance of the value."""
-    criterion = f"{value:g} ± {tolerance:g}"
-    return every(quantity, sample, criterion, lambda x: abs(x - value) <= tolerance)
 
 
 @claim(
