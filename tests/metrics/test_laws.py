@@ -47,11 +47,18 @@ from grok.metrics.logit_waves import (
     cosine_energy,
     cosine_logits,
     cosine_share,
+    cosine_table,
     without_cosines,
 )
 from grok.metrics.loss import accuracy, cross_entropy, is_right, mse
 from grok.metrics.norms import l2_norm
-from grok.metrics.pair_waves import explained_by_frequency, keep_waves, sum_means, wave_energy
+from grok.metrics.pair_means import on_pairs, pair_means, sum_means
+from grok.metrics.pair_waves import (
+    explained_by_frequency,
+    keep_waves,
+    wave_energy,
+    wave_tables,
+)
 from grok.metrics.progress import (
     cluster_frequencies,
     component_norms,
@@ -74,6 +81,7 @@ from grok.metrics.spectra import (
 
 # None maps the tensors of one run: a constant of the group, and series of readings.
 WITHOUT_RUNS = {
+    "coordinate",
     "fourier_basis",
     "irrep_basis",
     "irrep_characters",
@@ -143,6 +151,11 @@ CASES = {
     "fourier_f_statistic": Case(fourier_f_statistic, (gaussian(4, 7, 5),)),
     "top_share": Case(partial(top_share, k=3), (spectrum,)),
     "sum_means": Case(sum_means, (gaussian(4, 49, 5),)),
+    "pair_means": Case(pair_means, (gaussian(4, 49, 5),)),
+    "on_pairs": Case(lambda t: on_pairs({"sum": t, "difference": 2 * t}), (gaussian(4, 7, 5),)),
+    "wave_tables": Case(
+        lambda t, is_key: wave_tables({"sum": t}, is_key), (gaussian(4, 7, 5), mask(4, 4, 1))
+    ),
     "keep_waves": Case(partial(keep_waves, block="block3x3"), (gaussian(4, 49, 5), mask(4, 4, 1))),
     "wave_energy": Case(wave_energy, (gaussian(4, 49, 5),)),
     "explained_by_frequency": Case(explained_by_frequency, (gaussian(4, 49, 5),)),
@@ -159,8 +172,9 @@ CASES = {
     "cosine_energy": Case(partial(cosine_energy, p=7), (gaussian(4, 4),)),
     "cosine_share": Case(cosine_share, (gaussian(4, 49, 7), mask(4, 4))),
     "cosine_logits": Case(partial(cosine_logits, p=7), (gaussian(4, 4), mask(4, 4))),
+    "cosine_table": Case(cosine_table, (gaussian(4, 7),)),
     "without_cosines": Case(without_cosines, (gaussian(4, 49, 7), mask(4, 4))),
-    "read_out": Case(read_out, (gaussian(4, 7, 5), gaussian(4, 49, 5))),
+    "read_out": Case(read_out, (gaussian(4, 49, 7),)),
     "outside_keys": Case(outside_keys, (gaussian(4, 7, 5), mask(4, 4))),
     "rank_gap": Case(rank_gap, (gaussian(4, 7, 9), one_key)),
     "attention_explained": Case(attention_explained, (pattern(4, 49, 2),)),
