@@ -103,6 +103,14 @@ class MeasuresConfig:
     """LossCurvature: top eigenvalues of the Hessian of the training loss."""
     progress: ProgressConfig = field(default_factory=ProgressConfig)
     """ProgressMeasures: restricted and excluded loss, and where the Fourier circuit lies."""
+    ablation: FamilyConfig = field(default_factory=lambda: FamilyConfig(enabled=False))
+    """Ablations: loss with parts of a one-layer network replaced. Its key frequencies are those of
+    progress.keys and progress.rule, whether or not the progress measures are read."""
+
+    @property
+    def reads_circuit(self) -> bool:
+        """Whether a measure reads the circuit of addition mod p."""
+        return self.progress.enabled or self.ablation.enabled
 
 
 FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)

@@ -16,6 +16,7 @@ from grok.lit.module import StackTask
 from grok.lit.reading import Find, MeasureCallback, step_of
 from grok.measures import (
     Snapshot,
+    ablations,
     attention_saturation,
     compressibility,
     fourier_components,
@@ -174,6 +175,16 @@ class ProgressMeasures(MeasureCallback):
         super().__init__(progress_measures, schedule)
 
 
+class Ablations(MeasureCallback):
+    """Losses of a one-layer :class:`StackTask` that adds or subtracts mod p, parts replaced.
+
+    Key frequencies are those of the ``measures.progress`` of the run's config.
+    """
+
+    def __init__(self, schedule: Schedule | None = None) -> None:
+        super().__init__(ablations, schedule)
+
+
 FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "task": TaskReadings,
     "norm": NormGrowth,
@@ -185,6 +196,7 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "kernel": KernelDrift,
     "hessian": LossCurvature,
     "progress": ProgressMeasures,
+    "ablation": Ablations,
 }
 """Callback of each measure family, under the family's name in the config."""
 

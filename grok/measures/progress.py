@@ -1,23 +1,30 @@
 """What the key frequencies of a network that adds mod p do for its loss, and where they are."""
 
+from functools import partial
+
 import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
-from grok.measures.circuit import Analysis, Tables, analyse, loss_of_pairs, loss_of_tables
+from grok.measures.circuit import (
+    Analysis,
+    Tables,
+    analyse,
+    kept_waves,
+    loss_of_pairs,
+    loss_of_tables,
+    restricted_tables,
+)
 from grok.measures.snapshot import Circuit, Readings, Snapshot
 from grok.metrics.circuit import attention_explained, outside_keys, rank_gap, read_out
 from grok.metrics.fourier import fourier_power
 from grok.metrics.logit_waves import (
     CENTRINGS,
     cosine_coefficients,
-    cosine_logits,
     cosine_share,
-    cosine_table,
 )
 from grok.metrics.loss import is_right
 from grok.metrics.pair_means import coordinate, on_pairs
-from grok.metrics.pair_waves import BLOCKS, wave_tables
 from grok.metrics.progress import CLUSTER_FVE, component_norms, excluded_loss_by_frequency, gini
 
 OfPairs = Float64[Tensor, "run pair"]
@@ -52,13 +59,14 @@ def _each(prefix: str, values: Float[Tensor, "run freq"]) -> Readings:
 
 def _losses(circuit: Circuit, found: Analysis) -> Readings:
     """Loss of the network, and restricted and excluded loss in every variant."""
-    loss, of_pairs = loss_of_pairs(circuit.logits), {}
-    for variant, kept in _kept(circuit, found).items():
-        of_pairs[f"excluded/{variant}"] = loss_of_pairs(circuit.logits - on_pairs(kept))
-        restricted = _with_mean(kept, found, variant)
+    logits, p = circuit.logits, circuit.logits.shape[-1]
+    loss, of_pairs = loss_of_pairs(lambda pairs: logits[:, pairs], p), {}
+    for variant, kept in kept_waves(circuit, found).items():
+        restricted = restricted_tables(kept, found, variant)
+        of_pairs[f"excluded/{variant}"] = loss_of_pairs(partial(_without, logits, kept), p)
         if variant == "mlp":
-            rest = circuit.logits - found.through.double()
-            of_pairs["restricted/mlp"] = loss_of_pairs(rest + on_pairs(restricted))
+            with_rest = partial(_with_rest, logits, found.through, restricted)
+            of_pairs["restricted/mlp"] = loss_of_pairs(with_rest, p)
         else:
             of_pairs[f"restricted/{variant}"] = loss_of_tables(restricted)
         if variant == "sum":
@@ -74,24 +82,14 @@ def _losses(circuit: Circuit, found: Analysis) -> Readings:
     return readings | {"loss/all": whole["all"], "progress/test_over_restricted": ratio}
 
 
-def _kept(circuit: Circuit, found: Analysis) -> dict[str, Tables]:
-    """By variant, what of the logits belongs to key frequencies."""
-    logits, is_key = found.logits.tables, found.is_key
-    kept: dict[str, Tables] = {b: wave_tables(logits, is_key[..., None], b) for b in BLOCKS}
-    alpha = cosine_coefficients(circuit.logits, logits["sum"])
-    kept["cube"] = {"sum": cosine_table(cosine_logits(alpha, is_key, circuit.logits.shape[-1]))}
-    if circuit.is_linear_read_out:
-        kept["mlp"] = wave_tables(found.through_means.tables, is_key[..., None])
-    return kept
+def _without(logits: Tensor, kept: Tables, pairs: slice) -> Tensor:
+    """Logits of some pairs without these tables."""
+    return logits[:, pairs] - on_pairs(kept, pairs)
 
 
-def _with_mean(kept: Tables, found: Analysis, variant: str) -> Tables:
-    """With the mean of each class, which all variants but ``cube`` keep."""
-    if variant == "cube":
-        return kept
-    means = found.through_means if variant == "mlp" else found.logits
-    with_mean: Tables = {"sum": kept["sum"] + means.tables["sum"].mean(dim=-2, keepdim=True)}
-    return kept | with_mean
+def _with_rest(logits: Tensor, through: Tensor, restricted: Tables, pairs: slice) -> Tensor:
+    """Logits of some pairs with these tables in place of what the neurons add."""
+    return logits[:, pairs] - through[:, pairs].double() + on_pairs(restricted, pairs)
 
 
 def _is_right(by_sum: Float64[Tensor, "run p p"]) -> OfPairs:

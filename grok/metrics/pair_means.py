@@ -104,15 +104,18 @@ def pair_means(x: Float[Tensor, "*run pair n"]) -> PairMeans:
     return PairMeans({part: origin + x / p for part, x in sums.items()}, variance)
 
 
-def on_pairs(tables: Mapping[Part, Float64[Tensor, "*run p n"]]) -> Float64[Tensor, "*run pair n"]:
+def on_pairs(
+    tables: Mapping[Part, Float64[Tensor, "*run p n"]], pairs: slice = slice(None)
+) -> Float64[Tensor, "*run pair n"]:
     """The sum of functions of one coordinate each, as a function of the pair.
 
     Args:
         tables: At least one, all of one shape.
+        pairs: Those that are wanted; all by default.
     """
     found = None
     for part, table in tables.items():
-        each = table[..., coordinate(table.shape[-2], part, table.device), :]
+        each = table[..., coordinate(table.shape[-2], part, table.device)[pairs], :]
         found = each if found is None else found + each
     assert found is not None, "there is no table"
     return found

@@ -157,6 +157,28 @@ def explained_by_frequency(
     return torch.where(total == 0, torch.zeros_like(energy), energy / total)
 
 
+def block_waves(p: int, frequency: int) -> Float64[Tensor, "pair wave"]:
+    """Orthonormal waves of ``block3x3`` of one frequency, for a projection by two thin products.
+
+    Args:
+        p: Group order.
+        frequency: 1, ..., p // 2.
+
+    Returns:
+        The products of {1, cos, sin} of a with those of b but for the constant: eight columns,
+        three for frequency p / 2. ``waves @ (waves.mT @ x)`` is ``keep_waves(x, ..., "block3x3")``
+        at this frequency.
+
+    Raises:
+        ValueError: If there is no such frequency.
+    """
+    if not 1 <= frequency <= p // 2:
+        raise ValueError(f"frequency={frequency} is not one of 1 to {p // 2}")
+    basis = fourier_basis(p)
+    rows = torch.cat([basis[:1], basis[2 * frequency - 1 : 2 * frequency + 1]])
+    return rearrange(rows[:, None, :, None] * rows[:, None], "i j a b -> (a b) (i j)")[:, 1:]
+
+
 def _is_row(
     is_key: Bool[Tensor, "*#run freq #n"], p: int, part: str
 ) -> Float64[Tensor, "*#run p #n"]:

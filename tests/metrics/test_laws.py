@@ -14,6 +14,13 @@ from torch.utils import _pytree as pytree
 
 import grok.metrics
 from grok.groups import group
+from grok.metrics.ablation import (
+    frequency_polynomials,
+    key_directions,
+    linear_pattern,
+    on_span,
+    without_equals,
+)
 from grok.metrics.attention import (
     attention_entropy,
     published_entropy,
@@ -81,6 +88,7 @@ from grok.metrics.spectra import (
 
 # None maps the tensors of one run: a constant of the group, and series of readings.
 WITHOUT_RUNS = {
+    "block_waves",
     "coordinate",
     "fourier_basis",
     "irrep_basis",
@@ -146,6 +154,11 @@ CASES = {
     "published_entropy": Case(published_entropy, (pattern(4, 6, 2, 3, 3),)),
     "saturated_pattern": Case(saturated_pattern, (gaussian(4, 6, 2, 3, 3),)),
     "total_variation": Case(total_variation, (pattern(4, 6, 3), pattern(4, 6, 3))),
+    "frequency_polynomials": Case(frequency_polynomials, (gaussian(4, 9, 5),)),
+    "key_directions": Case(key_directions, (gaussian(4, 7, 5), mask(4, 4))),
+    "on_span": Case(on_span, (gaussian(4, 49, 5), gaussian(4, 3, 5))),
+    "without_equals": Case(without_equals, (gaussian(4, 49, 3, 2),)),
+    "linear_pattern": Case(linear_pattern, (gaussian(4, 49, 3, 2),)),
     "fourier_power": Case(fourier_power, (gaussian(4, 7, 5),)),
     "fourier_concentration": Case(fourier_concentration, (gaussian(4, 7, 5),)),
     "fourier_f_statistic": Case(fourier_f_statistic, (gaussian(4, 7, 5),)),
