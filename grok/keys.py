@@ -32,6 +32,7 @@ FAMILY_MEANINGS = {
     "kernel": "KernelDrift: how far the tangent kernel has moved, and its fit to the labels",
     "hessian": "LossCurvature: top eigenvalues of the Hessian of the training loss",
     "progress": "ProgressMeasures: what the key frequencies do for the loss, and where they are",
+    "ablation": "Ablations: loss on all pairs with a part of a one-layer network replaced",
 }
 
 KEYS: tuple[Key, ...] = (
@@ -508,6 +509,85 @@ KEYS: tuple[Key, ...] = (
         "hindsight",
         "test loss over `hindsight/restricted/sum/all`",
         "Nanda et al. 2023, code",
+    ),
+    Key(
+        "ablation/A1",
+        "ablation",
+        "loss on all pairs, `=` class left out: neurons that one frequency explains by more than 85 % replaced by its polynomial: mean and waves of a + b, a − b, a and b",
+        "Nanda et al. 2023, 4.2 to 4.4",
+    ),
+    Key(
+        "ablation/A2",
+        "ablation",
+        "logits replaced by their waves of a + b of key frequencies and each class's mean (`progress/restricted/sum/all`)",
+        "Nanda et al. 2023, 4.2 to 4.4",
+    ),
+    Key(
+        "ablation/A3",
+        "ablation",
+        "the same with the waves of a − b, of a and of b too (`progress/restricted/block3x3/all`)",
+        "Nanda et al. 2023, 4.2 to 4.4",
+    ),
+    Key(
+        "ablation/A4/<k>",
+        "ablation",
+        "all waves of frequency k taken from every neuron",
+        "Nanda et al. 2023, code",
+        is_vector=True,
+    ),
+    Key(
+        "ablation/A5",
+        "ablation",
+        "neurons projected on the read-out directions of key frequencies",
+        "Nanda et al. 2023, 4.2 to 4.4",
+    ),
+    Key(
+        "ablation/A6",
+        "ablation",
+        "neurons without that projection",
+        "Nanda et al. 2023, 4.2 to 4.4",
+    ),
+    Key(
+        "ablation/A7/zero",
+        "ablation",
+        "nothing passes the MLP by: logits from W_out N + b_out alone",
+        "Nanda et al. 2023, A.1 and C.1.3",
+    ),
+    Key(
+        "ablation/A7/mean",
+        "ablation",
+        "the mean over pairs of what passes the MLP by in its place",
+        "Nanda et al. 2023, A.1 and C.1.3",
+    ),
+    Key(
+        "ablation/A8",
+        "ablation",
+        "attention adds nothing to the stream",
+        "Nanda et al. 2023, A.1 and C.1.3",
+    ),
+    Key(
+        "ablation/A9",
+        "ablation",
+        "nothing passes attention by: the MLP and all after it see attention's output alone",
+        "Nanda et al. 2023, A.1 and C.1.3",
+    ),
+    Key(
+        "ablation/A10",
+        "ablation",
+        "no attention to `=`: softmax over a and b",
+        "Nanda et al. 2023, A.1 and C.1.3",
+    ),
+    Key(
+        "ablation/A11",
+        "ablation",
+        "a line, fitted by least squares to each head, in place of the softmax over a and b",
+        "Nanda et al. 2023, C.1.3",
+    ),
+    Key(
+        "ablation/A12",
+        "ablation",
+        "logits replaced by Σ_k α_k cos(2πk(a + b − c)/p) over key frequencies",
+        "Nanda et al. 2023, 4.2",
     ),
     Key("onset/<what>", "summary", "first reading at which it was reached; null = never", ""),
     Key("speed/steps_per_second", "summary", "updates per second, readings included", ""),

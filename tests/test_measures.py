@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from grok.config.measures import MeasuresConfig, ProgressConfig
+from grok.config.measures import FamilyConfig, MeasuresConfig, ProgressConfig
 from grok.keys import KEYS, find_key
 from grok.measures import MEASURES, MissingPart, Snapshot, compressibility
 from grok.models.config import norm_config
@@ -30,8 +30,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+EACH = [(f, o) for f in FAMILIES for o in OPTIONS if (f, o) != ("ablation", "causal, depth 2")]
+each_family = pytest.mark.parametrize(("family", "option"), EACH)
+"""Each family on each kind of network that it can be read on."""
+
+
 def make(n_steps: int = 3, n_runs: int = 2, **fields: Any) -> Stack:
-    measures = MeasuresConfig(progress=ProgressConfig(enabled=True))
+    measures = MeasuresConfig(
+        progress=ProgressConfig(enabled=True),
+        ablation=FamilyConfig(enabled=fields.get("n_layers", 1) == 1),
+    )
     configs = [
         tiny(
             init_seed=s,
@@ -48,10 +56,9 @@ def make(n_steps: int = 3, n_runs: int = 2, **fields: Any) -> Stack:
     return stack
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("fields", OPTIONS.values(), ids=OPTIONS.keys())
-def test_every_key_is_in_the_table_under_its_family(family: str, fields: dict[str, Any]) -> None:
-    readings = MEASURES[family](make(**fields).snapshot())
+@each_family
+def test_every_key_is_in_the_table_under_its_family(family: str, option: str) -> None:
+    readings = MEASURES[family](make(**OPTIONS[option]).snapshot())
     assert readings
     for key, value in readings.items():
         row = find_key(key)
@@ -68,10 +75,9 @@ def test_every_key_of_the_table_is_read_by_a_measure() -> None:
     assert rows == {row.pattern for row in KEYS if row.family in MEASURES}
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("fields", OPTIONS.values(), ids=OPTIONS.keys())
-def test_readings_of_a_stack_are_those_of_its_runs(family: str, fields: dict[str, Any]) -> None:
-    stack = make(n_runs=3, **fields)
+@each_family
+def test_readings_of_a_stack_are_those_of_its_runs(family: str, option: str) -> None:
+    stack = make(n_runs=3, **OPTIONS[option])
     together = MEASURES[family](stack.snapshot())
     for run, config in enumerate(stack.configs):
         alone = make_stack(config)
@@ -80,8 +86,10 @@ def test_readings_of_a_stack_are_those_of_its_runs(family: str, fields: dict[str
             torch.testing.assert_close(together[key][run], value[0], msg=f"{key} {run}")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("n_layers", [1, 2])
+@pytest.mark.parametrize(
+    ("family", "n_layers"),
+    [(f, n) for f in FAMILIES for n in (1, 2) if (f, n) != ("ablation", 2)],
+)
 def test_reading_leaves_the_run_alone(family: str, n_layers: int) -> None:
     stack, unread = make(n_layers=n_layers), make(n_layers=n_layers)
     MEASURES[family](stack.snapshot())
@@ -104,7 +112,7 @@ def test_every_part_of_a_snapshot_is_computed_at_most_once() -> None:
     parts = (
         *("gradient", "delta", "embedding", "scores", "pre_logits", "predictions"),
         *("attn_out", "shortcut", "mirrored"),
-        *("initial", "kernels", "hessian", "circuit"),
+        *("initial", "kernels", "hessian", "circuit", "ablated"),
     )
     sources: dict[str, Any] = {name: counted(calls, name, getattr(whole, name)) for name in parts}
     snapshot = Snapshot(3, whole.params, loss=whole.loss, **sources)
@@ -124,6 +132,7 @@ def test_every_part_of_a_snapshot_is_computed_at_most_once() -> None:
         ("shortcut", "shortcut"),
         ("kernel", "kernels"),
         ("hessian", "hessian"),
+        ("progress", "circuit"),
     ],
 )
 def test_a_measure_names_the_part_that_a_snapshot_lacks(family: str, part: str) -> None:

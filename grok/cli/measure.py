@@ -69,7 +69,11 @@ def _options(arguments: list[str]) -> Any:
     add("--causal", action="store_true", default=None, help="later positions are masked")
     add("--no-causal", dest="causal", action="store_false", help="they are not")
     add("--n_heads", "--n-heads", type=int, help="heads, where no shape tells")
-    add("--families", default="", help="measure families (default: all but kernel and hessian)")
+    add(
+        "--families",
+        default="",
+        help="measure families (default: all but the costly kernel, hessian and ablation)",
+    )
     add("--keys", default="last", help="key frequencies: last, each, or 14,35,41 (default last)")
     add("--rule", choices=("L", "E", "N"), default="L", help="how they are found (default L)")
     add("--runs_dir", "--runs-dir", type=Path, help="run store")
@@ -134,7 +138,7 @@ def _object(measured: Any) -> dict[str, Any]:
     readings: dict[str, Any] = {
         k: x if math.isfinite(x) else None for k, x in measured.readings.items()
     }
-    if "progress/n_keys" in readings:
+    if "progress/n_keys" in readings or "ablation/A1" in readings:
         readings["progress/keys"] = measured.keys
     return {
         "file": str(measured.source.file),

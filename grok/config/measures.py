@@ -106,11 +106,14 @@ class MeasuresConfig:
     hindsight: FamilyConfig = field(default_factory=lambda: FamilyConfig(enabled=False))
     """ProgressInHindsight: the same losses under the key frequencies of the run's end; read when
     it has ended, from its checkpoints if checkpoint.every keeps those that are due."""
+    ablation: FamilyConfig = field(default_factory=lambda: FamilyConfig(enabled=False))
+    """Ablations: loss with parts of a one-layer network replaced. Its key frequencies are those of
+    progress.keys and progress.rule, whether or not the progress measures are read."""
 
     @property
     def reads_circuit(self) -> bool:
-        """Whether a family needs the circuit of addition mod p."""
-        return self.progress.enabled or self.hindsight.enabled
+        """Whether a measure reads the circuit of addition mod p."""
+        return self.progress.enabled or self.hindsight.enabled or self.ablation.enabled
 
 
 FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)

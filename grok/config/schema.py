@@ -152,19 +152,24 @@ class RunConfig:
         for name in ("n_steps", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be 1 or more")
-        for name in ("progress", "hindsight"):
-            if getattr(self.measures, name).enabled:
-                self._check_progress(name)
+        for family in ("progress", "hindsight", "ablation"):
+            if getattr(self.measures, family).enabled:
+                self._check_circuit(family)
+        if self.measures.ablation.enabled and self.model.n_layers > 1:
+            raise ValueError(
+                f"measures.ablation.enabled=true needs model.n_layers 1, not {self.model.n_layers}"
+            )
 
-    def _check_progress(self, family: str) -> None:
-        """Refuse progress measures of another operation, and keys that do not exist."""
-        progress, data = self.measures.progress, self.data
+    def _check_circuit(self, family: str) -> None:
+        """Refuse a circuit of another operation, and keys that do not exist."""
+        data = self.data
         if data.operation not in ("add", "sub"):
             raise ValueError(
                 f"measures.{family}.enabled=true needs data.operation add or sub, "
                 f"not {data.operation}"
             )
-        if wrong := [key for key in progress.keys if not 1 <= key <= data.p // 2]:
+        keys = self.measures.progress.keys
+        if wrong := [key for key in keys if not 1 <= key <= data.p // 2]:
             raise ValueError(
                 f"measures.progress.keys has {wrong[0]}: allowed are 1 to {data.p // 2}"
             )

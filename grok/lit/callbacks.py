@@ -17,6 +17,7 @@ from grok.lit.module import StackTask
 from grok.lit.reading import Find, MeasureCallback, step_of
 from grok.measures import (
     Snapshot,
+    ablations,
     attention_saturation,
     compressibility,
     fourier_components,
@@ -190,6 +191,16 @@ class ProgressInHindsight(MeasureCallback):
         super().__init__(partial(hindsight, is_key=is_key), schedule)
 
 
+class Ablations(MeasureCallback):
+    """Losses of a one-layer :class:`StackTask` that adds or subtracts mod p, parts replaced.
+
+    Key frequencies are those of the ``measures.progress`` of the run's config.
+    """
+
+    def __init__(self, schedule: Schedule | None = None) -> None:
+        super().__init__(ablations, schedule)
+
+
 FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "task": TaskReadings,
     "norm": NormGrowth,
@@ -202,6 +213,7 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "hessian": LossCurvature,
     "progress": ProgressMeasures,
     "hindsight": ProgressInHindsight,
+    "ablation": Ablations,
 }
 """Callback of each measure family, under the family's name in the config."""
 

@@ -27,7 +27,7 @@ from grok.lit.reading import MeasureCallback
 from grok.lit.signals import Interrupted, SignalCatcher
 from grok.lit.status_line import StatusLine
 from grok.lit.trainer import fit, pick_device
-from grok.measures.progress import key_set
+from grok.measures.circuit import analyse
 from grok.runs import ReadingsWriter, Run
 from grok.tracking import NoTracker
 from grok.training import Stack, show, state_of
@@ -96,7 +96,7 @@ def _with_final_keys(run: Run, config: RunConfig, callback: MeasureCallback) -> 
     assert last is not None, "a run that has ended has a checkpoint"
     show(stack, 0, last.step, last.parameters)
     with torch.no_grad():
-        return ProgressInHindsight(callback.schedule, key_set(stack.snapshot()))
+        return ProgressInHindsight(callback.schedule, analyse(stack.snapshot()).is_key)
 
 
 def _measure_checkpoints(

@@ -1,5 +1,6 @@
 """Snapshots, and the named measures that read them: one file per family."""
 
+from grok.measures.ablation import ablations as ablations
 from grok.measures.attention import attention_saturation as attention_saturation
 from grok.measures.compress import compressibility as compressibility
 from grok.measures.fourier import fourier_components as fourier_components
@@ -9,6 +10,7 @@ from grok.measures.kernel import kernel_drift as kernel_drift
 from grok.measures.norm import norm_growth as norm_growth
 from grok.measures.progress import progress_measures as progress_measures
 from grok.measures.shortcut import scale_shortcut as scale_shortcut
+from grok.measures.snapshot import Ablated as Ablated
 from grok.measures.snapshot import Circuit as Circuit
 from grok.measures.snapshot import Measure as Measure
 from grok.measures.snapshot import MissingPart as MissingPart
@@ -29,5 +31,6 @@ MEASURES: dict[str, Measure] = {
     "hessian": loss_curvature,
     "progress": progress_measures,
     "hindsight": hindsight,
+    "ablation": ablations,
 }
 """Measure of each family, under the family's name in the config."""

@@ -3,7 +3,8 @@
 from jaxtyping import Bool
 from torch import Tensor
 
-from grok.measures.progress import key_set, losses_under
+from grok.measures.circuit import analyse
+from grok.measures.progress import losses_under
 from grok.measures.snapshot import Readings, Snapshot
 
 
@@ -17,6 +18,9 @@ def hindsight(snapshot: Snapshot, is_key: Bool[Tensor, "run freq"] | None = None
         snapshot: One that has a circuit.
         is_key: Key frequencies of the run's end; by default those of the snapshot itself.
     """
-    chosen = key_set(snapshot) if is_key is None else is_key
-    readings = {"n_keys": chosen.double().sum(dim=-1)} | losses_under(snapshot.circuit, chosen)
+    found = analyse(snapshot)
+    if is_key is not None:
+        found = found._replace(is_key=is_key)
+    losses, _ = losses_under(snapshot.circuit, found)
+    readings = {"n_keys": found.is_key.double().sum(dim=-1)} | losses
     return {f"hindsight/{name}": x for name, x in readings.items()}

@@ -1,12 +1,20 @@
 """What the key frequencies of a network that adds mod p do for its loss, and where they are."""
 
-from collections.abc import Iterator
+from functools import partial
 
 import torch
-from einops import rearrange
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
+from grok.measures.circuit import (
+    Analysis,
+    Tables,
+    analyse,
+    kept_waves,
+    loss_of_pairs,
+    loss_of_tables,
+    restricted_tables,
+)
 from grok.measures.snapshot import Circuit, Readings, Snapshot
 from grok.metrics.circuit import attention_explained, outside_keys, rank_gap, read_out
 from grok.metrics.fourier import fourier_power
@@ -14,20 +22,12 @@ from grok.metrics.logit_waves import (
     CENTRINGS,
     cosine_coefficients,
     cosine_share,
-    without_cosines,
 )
-from grok.metrics.loss import cross_entropy, is_right, logit_margin
-from grok.metrics.pair_waves import BLOCKS, explained_by_frequency, order_of
-from grok.metrics.progress import (
-    CLUSTER_FVE,
-    cluster_frequencies,
-    component_norms,
-    excluded_logits,
-    excluded_loss_by_frequency,
-    gini,
-    key_frequencies,
-    restricted_logits,
-)
+from grok.metrics.loss import is_right, logit_margin
+from grok.metrics.pair_means import coordinate, on_pairs
+from grok.metrics.progress import CLUSTER_FVE, component_norms, excluded_loss_by_frequency, gini
+
+OfPairs = Float64[Tensor, "run pair"]
 
 
 def progress_measures(snapshot: Snapshot) -> Readings:
@@ -36,8 +36,8 @@ def progress_measures(snapshot: Snapshot) -> Readings:
     The set is the one that the snapshot names, or what its rule finds in the network as it is.
     """
     circuit, W_E, W_L = snapshot.circuit, snapshot.embedding, snapshot.circuit.neuron_logit_map
-    explained = explained_by_frequency(circuit.neurons)
-    is_key = key_set(snapshot, explained)
+    found = analyse(snapshot)
+    is_key = found.is_key
     power = fourier_power(W_L)[:, 1:]
     readings = {
         "progress/n_keys": is_key.double().sum(dim=-1),
@@ -48,31 +48,10 @@ def progress_measures(snapshot: Snapshot) -> Readings:
         "progress/gini/W_L": gini(component_norms(W_L)),
     }
     readings |= _each("progress/key", is_key.double())
-    readings |= _margins(circuit) | _single_losses(circuit)
-    readings |= {f"progress/{name}": x for name, x in losses_under(circuit, is_key).items()}
-    readings |= _cosines(circuit, is_key)
-    return readings | _neurons(circuit, explained, is_key) | _attention(circuit)
-
-
-def key_set(
-    snapshot: Snapshot, explained: Float64[Tensor, "run freq d_mlp"] | None = None
-) -> Bool[Tensor, "run freq"]:
-    """Key frequencies: those that are given, or those of the rule.
-
-    Args:
-        snapshot: One that has a circuit.
-        explained: Share of each neuron's variance by frequency, if it is known already.
-    """
-    circuit, W_E = snapshot.circuit, snapshot.embedding
-    n_runs, p, _ = W_E.shape
-    if circuit.keys:
-        frequency = torch.arange(p // 2 + 1, device=W_E.device)
-        given = torch.tensor(circuit.keys, device=W_E.device)
-        return torch.isin(frequency, given).expand(n_runs, -1)
-    if circuit.rule == "N":
-        known = explained_by_frequency(circuit.neurons) if explained is None else explained
-        return cluster_frequencies(known)
-    return key_frequencies(fourier_power(circuit.neuron_logit_map if circuit.rule == "L" else W_E))
+    losses, readings["loss/all"] = losses_under(circuit, found)
+    readings |= {f"progress/{name}": x for name, x in losses.items()} | _margins(circuit)
+    readings |= _single(circuit, found) | _cosines(circuit, found)
+    return readings | _neurons(found) | _attention(circuit)
 
 
 def _each(prefix: str, values: Float[Tensor, "run freq"]) -> Readings:
@@ -80,33 +59,35 @@ def _each(prefix: str, values: Float[Tensor, "run freq"]) -> Readings:
     return {f"{prefix}/{k}": values[:, k] for k in range(1, values.shape[1])}
 
 
-def losses_under(circuit: Circuit, is_key: Bool[Tensor, "run freq"]) -> Readings:
-    """Restricted and excluded loss in every variant, and their company, by name."""
-    labels, splits = _labels(circuit), _splits(circuit)
-    readings: Readings = {}
-    for variant, restricted, excluded in _variants(circuit, is_key):
-        for name, logits in (("restricted", restricted), ("excluded", excluded)):
-            found = _by_split(_loss_of_pairs(logits, labels), splits)
-            readings |= {f"{name}/{variant}/{s}": x for s, x in found.items()}
+def losses_under(circuit: Circuit, found: Analysis) -> tuple[Readings, Float64[Tensor, " run"]]:
+    """Restricted and excluded loss in every variant, by name; the loss on all pairs beside them."""
+    logits, p = circuit.logits, circuit.logits.shape[-1]
+    loss, of_pairs = loss_of_pairs(lambda pairs: logits[:, pairs], p), {}
+    for variant, kept in kept_waves(circuit, found).items():
+        restricted = restricted_tables(kept, found, variant)
+        of_pairs[f"excluded/{variant}"] = loss_of_pairs(partial(_without, logits, kept), p)
+        if variant == "mlp":
+            with_rest = partial(_with_rest, logits, found.through, restricted)
+            of_pairs["restricted/mlp"] = loss_of_pairs(with_rest, p)
+        else:
+            of_pairs[f"restricted/{variant}"] = loss_of_tables(restricted)
         if variant == "sum":
-            right = _by_split(is_right(restricted, labels).double(), splits)
-            readings |= {f"restricted_acc/{s}": x for s, x in right.items()}
-    test = _by_split(_loss_of_pairs(circuit.logits, labels), splits)["test"]
-    return readings | {"test_over_restricted": test / readings["restricted/sum/all"]}
-
-
-def _single_losses(circuit: Circuit) -> Readings:
-    """Loss of all pairs, and training loss without each single frequency."""
-    single = excluded_loss_by_frequency(circuit.logits, circuit.is_train)
-    return {
-        "loss/all": _loss_of_pairs(circuit.logits, _labels(circuit)).mean(dim=-1),
-        "progress/excluded_max": single[:, 1:].amax(dim=-1),
-    } | _each("progress/excluded_single", single)
+            of_pairs["restricted_acc"] = _is_right(restricted["sum"])
+    splits = _splits(circuit)
+    readings = {
+        f"{name}/{split}": mean
+        for name, x in of_pairs.items()
+        for split, mean in _by_split(x, splits).items()
+    }
+    whole = _by_split(loss, splits)
+    ratio = whole["test"] / readings["restricted/sum/all"]
+    return readings | {"test_over_restricted": ratio}, whole["all"]
 
 
 def _margins(circuit: Circuit) -> Readings:
     """By how much the right logit of a pair leads."""
-    margin = logit_margin(circuit.logits.double(), _labels(circuit))
+    labels = coordinate(circuit.logits.shape[-1], "sum", circuit.logits.device)
+    margin = logit_margin(circuit.logits, labels).double()
     return {
         "margin/min": margin.amin(dim=-1),
         "margin/mean": margin.mean(dim=-1),
@@ -114,29 +95,21 @@ def _margins(circuit: Circuit) -> Readings:
     }
 
 
-def _variants(
-    circuit: Circuit, is_key: Bool[Tensor, "run freq"]
-) -> Iterator[tuple[str, Float64[Tensor, "run pair p"], Float64[Tensor, "run pair p"]]]:
-    """Name, restricted and excluded logits of each variant."""
-    logits = circuit.logits.double()
-    for block in BLOCKS:
-        yield (
-            block,
-            restricted_logits(logits, is_key, block),
-            excluded_logits(logits, is_key, block),
-        )
-    excluded = without_cosines(logits, is_key)
-    yield "cube", logits - excluded, excluded
-    if circuit.is_linear_read_out:
-        through = circuit.neurons.double() @ circuit.neuron_logit_map.double().mT
-        restricted = logits - through + restricted_logits(through, is_key)
-        yield "mlp", restricted, logits - through + excluded_logits(through, is_key)
+def _without(logits: Tensor, kept: Tables, pairs: slice) -> Tensor:
+    """Logits of some pairs without these tables."""
+    return logits[:, pairs] - on_pairs(kept, pairs)
 
 
-def _labels(circuit: Circuit) -> Int[Tensor, " pair"]:
-    """Sum of each pair."""
-    element = torch.arange(order_of(circuit.logits), device=circuit.logits.device)
-    return rearrange((element[:, None] + element) % len(element), "a b -> (a b)")
+def _with_rest(logits: Tensor, through: Tensor, restricted: Tables, pairs: slice) -> Tensor:
+    """Logits of some pairs with these tables in place of what the neurons add."""
+    return logits[:, pairs] - through[:, pairs].double() + on_pairs(restricted, pairs)
+
+
+def _is_right(by_sum: Float64[Tensor, "run p p"]) -> OfPairs:
+    """1 for each pair of which logits that depend on its sum alone are right, else 0."""
+    residue = torch.arange(by_sum.shape[-1], device=by_sum.device)
+    right = is_right(by_sum, residue).double()
+    return right[:, coordinate(len(residue), "sum", by_sum.device)]
 
 
 def _splits(circuit: Circuit) -> dict[str, Bool[Tensor, "run pair"]]:
@@ -145,41 +118,40 @@ def _splits(circuit: Circuit) -> dict[str, Bool[Tensor, "run pair"]]:
     return {"train": is_train, "test": ~is_train, "all": torch.ones_like(is_train)}
 
 
-def _loss_of_pairs(
-    logits: Float[Tensor, "run pair p"], labels: Int[Tensor, " pair"]
-) -> Float64[Tensor, "run pair"]:
-    """Cross-entropy of every pair."""
-    return cross_entropy(rearrange(logits, "run pair p -> run pair 1 p"), labels[:, None])
-
-
 def _by_split(
-    x: Float64[Tensor, "run pair"], splits: dict[str, Bool[Tensor, "run pair"]]
+    x: OfPairs, splits: dict[str, Bool[Tensor, "run pair"]]
 ) -> dict[str, Float64[Tensor, " run"]]:
     """Mean over the pairs of each split."""
     return {s: torch.where(rows, x, 0.0).sum(-1) / rows.sum(-1) for s, rows in splits.items()}
 
 
-def _cosines(circuit: Circuit, is_key: Bool[Tensor, "run freq"]) -> Readings:
+def _single(circuit: Circuit, found: Analysis) -> Readings:
+    """Training loss without one frequency."""
+    means = found.logits.tables["sum"]
+    single = excluded_loss_by_frequency(circuit.logits, circuit.is_train, means)
+    largest = {"progress/excluded_max": single[:, 1:].amax(dim=-1)}
+    return largest | _each("progress/excluded_single", single)
+
+
+def _cosines(circuit: Circuit, found: Analysis) -> Readings:
     """Coefficients of the cosines of a + b - c, and what they explain of the logits."""
-    share = {f"progress/fve/{c}": cosine_share(circuit.logits, is_key, c) for c in CENTRINGS}
-    return share | _each("progress/alpha", cosine_coefficients(circuit.logits))
+    logits, means = circuit.logits, found.logits.tables["sum"]
+    share = {f"progress/fve/{c}": cosine_share(logits, found.is_key, c, means) for c in CENTRINGS}
+    return share | _each("progress/alpha", cosine_coefficients(logits, means))
 
 
-def _neurons(
-    circuit: Circuit,
-    explained: Float64[Tensor, "run freq d_mlp"],
-    is_key: Bool[Tensor, "run freq"],
-) -> Readings:
+def _neurons(found: Analysis) -> Readings:
     """How many neurons follow one frequency, and how well the read-out finds its waves."""
-    best = explained.max(dim=-2)
+    best = found.explained.max(dim=-2)
     is_pure = best.values > CLUSTER_FVE
-    of_frequency = torch.nn.functional.one_hot(best.indices, explained.shape[-2])
-    found = read_out(circuit.neuron_logit_map, circuit.neurons)
-    frequency = (torch.arange(found.explained.shape[-1], device=is_key.device) + 1) // 2
-    of_keys = torch.where(is_key[:, frequency], found.explained, torch.inf)
+    of_frequency = torch.nn.functional.one_hot(best.indices, found.explained.shape[-2])
+    waves = read_out(found.through, found.through_means.tables["sum"])
+    frequency = (torch.arange(waves.explained.shape[-1], device=is_pure.device) + 1) // 2
+    of_keys = torch.where(found.is_key[:, frequency], waves.explained, torch.inf)
+    least = torch.where(found.is_key.any(-1), of_keys.amin(dim=-1), torch.nan)
     return {
         "progress/neurons_over_85": is_pure.double().sum(dim=-1),
-        "progress/read_out_min": torch.where(is_key.any(-1), of_keys.amin(dim=-1), torch.nan),
+        "progress/read_out_min": least,
     } | _each("progress/neurons_of", (of_frequency * is_pure[..., None]).sum(dim=-2).double())
 
 

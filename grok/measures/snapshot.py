@@ -77,6 +77,23 @@ class Circuit(NamedTuple):
     """L, E or N: where key frequencies are found."""
 
 
+class Ablated(NamedTuple):
+    """Logits on all pairs, as those of :class:`Circuit`, with a part of the network replaced."""
+
+    other_neurons: Callable[[Float[Tensor, "run pair d_mlp"]], Float[Tensor, "run pair p"]]
+    """Given neurons; what passes the MLP by, and its output bias, stay."""
+    other_skip: Callable[[bool], Float[Tensor, "run pair p"]]
+    """Nothing passes the MLP by, or (True) the mean over pairs of what does."""
+    no_attention: Callable[[], Float[Tensor, "run pair p"]]
+    """Attention adds nothing to the stream."""
+    attention_alone: Callable[[], Float[Tensor, "run pair p"]]
+    """Nothing passes attention by."""
+    no_equals: Callable[[], Float[Tensor, "run pair p"]]
+    """The last position attends to a and b alone."""
+    linear: Callable[[], Float[Tensor, "run pair p"]]
+    """A line in place of the softmax over a and b."""
+
+
 class Snapshot:
     """A model at one step.
 
@@ -102,6 +119,7 @@ class Snapshot:
         kernels: Tangent kernels now and at step 0.
         hessian: Products of the training loss's Hessian with vectors.
         circuit: What the circuit of addition mod p is read from.
+        ablated: The network with a part of it replaced.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
     """
@@ -124,6 +142,7 @@ class Snapshot:
         kernels: Callable[[], KernelPair] | None = None,
         hessian: Callable[[], Hessian] | None = None,
         circuit: Callable[[], Circuit] | None = None,
+        ablated: Callable[[], Ablated] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
     ) -> None:
@@ -145,6 +164,7 @@ class Snapshot:
             "kernels": kernels,
             "hessian": hessian,
             "circuit": circuit,
+            "ablated": ablated,
         }
 
     def has(self, name: str) -> bool:
@@ -222,3 +242,8 @@ class Snapshot:
     def circuit(self) -> Circuit:
         """What the circuit of addition mod p is read from."""
         return self._get("circuit")
+
+    @cached_property
+    def ablated(self) -> Ablated:
+        """The network with a part of it replaced."""
+        return self._get("ablated")

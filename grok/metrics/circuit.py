@@ -10,12 +10,12 @@ import math
 from typing import NamedTuple
 
 import torch
-from einops import rearrange
+from einops import rearrange, reduce
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from grok.metrics.fourier import fourier_basis, fourier_power
-from grok.metrics.pair_waves import order_of, sum_means
+from grok.metrics.pair_means import order_of, sum_means
 from grok.metrics.spectra import singular_values
 
 
@@ -29,17 +29,18 @@ class ReadOut(NamedTuple):
 
 
 def read_out(
-    neuron_logit_map: Float[Tensor, "*run p d_mlp"], neurons: Float[Tensor, "*run pair d_mlp"]
+    contribution: Float[Tensor, "*run pair cls"], means: Float[Tensor, "*run p cls"] | None = None
 ) -> ReadOut:
     r"""Activations along each read-out direction against the wave that they should be.
 
     The rows of :math:`F W_L` are the directions :math:`u_k, v_k` that the read-out looks along. In
     a Fourier circuit :math:`u_k \cdot N(a, b)` is a multiple of :math:`\cos(w_k(a+b))` and
-    :math:`v_k \cdot N(a, b)` of :math:`\sin(w_k(a+b))`.
+    :math:`v_k \cdot N(a, b)` of :math:`\sin(w_k(a+b))`. All of them are in :math:`F (W_L N)`.
 
     Args:
-        neuron_logit_map: :math:`W_L = W_U W_{out}`, rows are the p classes.
-        neurons: Activations after the non-linearity at the last position, on all pairs.
+        contribution: :math:`W_L N`: activations N after the non-linearity at the last position, on
+            all pairs, through the map :math:`W_L = W_U W_{out}` to the p classes.
+        means: Its :func:`~grok.metrics.pair_means.sum_means`, if they are there already.
 
     Returns:
         Coefficient and share for each wave. Of the constant both are 0.
@@ -51,15 +52,18 @@ def read_out(
         Nanda et al., `Progress measures for grokking via mechanistic interpretability
         <https://arxiv.org/abs/2301.05217>`_, section 4.2 and table 1.
     """
-    p = order_of(neurons)
-    basis = fourier_basis(p).to(neurons.device)
-    direction = basis @ neuron_logit_map.double()
-    along = torch.diagonal(basis @ sum_means(neurons) @ direction.mT, dim1=-2, dim2=-1)
-    frequency = (torch.arange(p, device=neurons.device) + 1) // 2
+    p, device = order_of(contribution), contribution.device
+    basis = fourier_basis(p).to(device)
+    means = sum_means(contribution) if means is None else means
+    along = torch.diagonal(basis @ means.double() @ basis.mT, dim1=-2, dim2=-1)
+    frequency = (torch.arange(p, device=device) + 1) // 2
     along = along * (frequency > 0)
-    # The product over all pairs in the precision of the activations: it is most of the work.
-    projected = neurons @ direction.mT.to(neurons.dtype)
-    total = p * p * projected.double().var(dim=-2, correction=0)
+    projected = contribution.double() @ basis.mT
+    total = reduce(
+        (projected - projected.mean(dim=-2, keepdim=True)).square(),
+        "... pair wave -> ... wave",
+        "sum",
+    )
     energy = p * along.square()
     explained = torch.where(total == 0, torch.zeros_like(energy), energy / total)
     # The largest entry of a unit wave is that of its cosine: cos(0).

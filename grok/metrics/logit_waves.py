@@ -13,11 +13,11 @@ import math
 from typing import Literal, get_args
 
 import torch
-from einops import rearrange, reduce
+from einops import reduce
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
-from grok.metrics.pair_waves import order_of, sum_means
+from grok.metrics.pair_means import on_pairs, order_of, sum_means
 
 Centring = Literal["raw", "row_centred", "centred"]
 """What is taken off the logits before their variance is counted: nothing; the mean over classes of
@@ -26,12 +26,13 @@ CENTRINGS: tuple[Centring, ...] = get_args(Centring)
 
 
 def cosine_coefficients(
-    logits: Float[Tensor, "*run pair cls"],
+    logits: Float[Tensor, "*run pair cls"], means: Float[Tensor, "*run p cls"] | None = None
 ) -> Float64[Tensor, "*run freq"]:
     r"""Least-squares coefficients :math:`\alpha_k` of :math:`\cos(w_k(a + b - c))`.
 
     Args:
         logits: Logits on all pairs.
+        means: Their :func:`~grok.metrics.pair_means.sum_means`, if they are there already.
 
     Returns:
         Coefficient per frequency, in the units of the logits; entry 0 is their mean. A term that is
@@ -46,7 +47,7 @@ def cosine_coefficients(
     """
     p = order_of(logits)
     element = torch.arange(p, device=logits.device)
-    means = sum_means(logits)
+    means = sum_means(logits) if means is None else means
     # Entry d is the mean over a + b = s and c = s - d, then over s.
     by_offset = means[..., element[None], (element[None] - element[:, None]) % p].mean(dim=-1)
     cosine = _cosines(p, logits.device)
@@ -72,6 +73,7 @@ def cosine_share(
     logits: Float[Tensor, "*run pair cls"],
     is_key: Bool[Tensor, "*#run freq"],
     centring: Centring = "row_centred",
+    means: Float[Tensor, "*run p cls"] | None = None,
 ) -> Float64[Tensor, "*run"]:
     r"""Share of the logits' squares that cosines of the key frequencies explain (FVE).
 
@@ -80,6 +82,7 @@ def cosine_share(
         is_key: Key frequencies; entry 0 is not looked at.
         centring: What the denominator leaves out, see :data:`Centring`. The cosines are the same
             under each.
+        means: As for :func:`cosine_coefficients`.
 
     Returns:
         Share in [0, 1]. Logits without variance give 0/0 = NaN.
@@ -96,7 +99,7 @@ def cosine_share(
         x = x - x.mean(dim=-1, keepdim=True)
     if centring == "centred":
         x = x - x.mean(dim=-2, keepdim=True)
-    energy = cosine_energy(cosine_coefficients(logits), order_of(logits))
+    energy = cosine_energy(cosine_coefficients(logits, means), order_of(logits))
     explained = (energy * is_key)[..., 1:].sum(dim=-1)
     return explained / reduce(x.square(), "... pair cls -> ...", "sum")
 
@@ -140,9 +143,13 @@ def without_cosines(
     """
     p = order_of(logits)
     wave = cosine_logits(cosine_coefficients(logits), is_key, p)
-    element = torch.arange(p, device=logits.device)
-    residue = rearrange(element[:, None] + element[None], "a b -> (a b)")
-    return logits - wave[..., (residue[:, None] - element[None]) % p]
+    return logits - on_pairs({"sum": cosine_table(wave)})
+
+
+def cosine_table(wave: Float[Tensor, "*run p"]) -> Float[Tensor, "*run p cls"]:
+    """A function of a + b - c, such as :func:`cosine_logits` gives, by a + b and the class c."""
+    element = torch.arange(wave.shape[-1], device=wave.device)
+    return wave[..., (element[:, None] - element) % len(element)]
 
 
 def _cosines(p: int, device: torch.device) -> Float64[Tensor, "p freq"]:

@@ -11,43 +11,27 @@ four tables of p means hold all that a projection on single frequencies needs, a
 both elements is taken. All is computed in float64.
 """
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import torch
 from einops import rearrange, reduce
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from grok.metrics.fourier import fourier_basis
+from grok.metrics.pair_means import PairMeans, Part, on_pairs, order_of, pair_means
 
 Block = Literal["sum", "block2x2", "block3x3"]
 """Waves of one frequency: of a + b; of a + b and a - b, which are all products of a wave of a with
 one of b; or these and the waves of a alone and of b alone."""
 
 BLOCKS: tuple[Block, ...] = get_args(Block)
-_PARTS: dict[Block, tuple[str, ...]] = {
+_PARTS: dict[Block, tuple[Part, ...]] = {
     "sum": ("sum",),
     "block2x2": ("sum", "difference"),
     "block3x3": ("sum", "difference", "first", "second"),
 }
-
-
-def order_of(x: Float[Tensor, "*run pair n"]) -> int:
-    """The p of a table over all pairs.
-
-    Raises:
-        ValueError: If the number of pairs is no square.
-    """
-    n_pairs = x.shape[-2]
-    p = round(n_pairs**0.5)
-    if p * p != n_pairs:
-        raise ValueError(f"{n_pairs} pairs are not all pairs of p elements")
-    return p
-
-
-def sum_means(x: Float[Tensor, "*run pair n"]) -> Float64[Tensor, "*run p n"]:
-    """Mean of a function over the p pairs with a + b = s mod p, for each s."""
-    return _means(x, "sum")
 
 
 def keep_waves(
@@ -80,22 +64,40 @@ def keep_waves(
         4.3 (``block3x3``). In the notation of the code: for every class the projection on two
         directions per key.
     """
-    p = order_of(x)
-    kept = torch.zeros((), dtype=torch.float64, device=x.device)
+    return on_pairs(wave_tables(pair_means(x).tables, is_key, block))
+
+
+def wave_tables(
+    means: Mapping[Part, Float[Tensor, "*run p n"]],
+    is_key: Bool[Tensor, "*#run freq #n"],
+    block: Block = "sum",
+) -> dict[Part, Float64[Tensor, "*run p n"]]:
+    """The projection of :func:`keep_waves` as a sum of functions of one coordinate each.
+
+    Args:
+        means: Of :func:`~grok.metrics.pair_means.pair_means`; the function itself is not needed.
+        is_key: As for :func:`keep_waves`.
+        block: Which waves of a frequency.
+
+    Returns:
+        A table for each coordinate that the block looks at, each of zero mean.
+    """
+    kept: dict[Part, Tensor] = {}
     for part in _PARTS[block]:
-        table = _basis(p, x).mT @ (_is_row(is_key, p, part) * (_basis(p, x) @ _means(x, part)))
-        kept = kept + table[..., _coordinate(p, part, x.device), :]
+        basis = _basis(means[part])
+        kept[part] = basis.mT @ (_is_row(is_key, len(basis), part) * (basis @ means[part]))
     return kept
 
 
 def wave_energy(
-    x: Float[Tensor, "*run pair n"], block: Block = "block3x3"
+    x: Float[Tensor, "*run pair n"], block: Block = "block3x3", means: PairMeans | None = None
 ) -> Float64[Tensor, "*run freq n"]:
     r"""Sum of squares over all pairs of a function's projection on the waves of each frequency.
 
     Args:
         x: Any functions of the pair.
         block: Which waves of a frequency.
+        means: Those of ``x``, if they are there already.
 
     Returns:
         Squares in the units of ``x``, for each frequency; entry 0 is 0, as the constant is left
@@ -110,10 +112,11 @@ def wave_energy(
         <https://arxiv.org/abs/2301.05217>`_, section 4.3.
     """
     p = order_of(x)
+    tables = (means or pair_means(x)).tables
     every = torch.ones(p // 2 + 1, 1, dtype=torch.bool, device=x.device)
     squares = torch.zeros((), dtype=torch.float64, device=x.device)
     for part in _PARTS[block]:
-        coefficient = _is_row(every, p, part) * (_basis(p, x) @ _means(x, part))
+        coefficient = _is_row(every, p, part) * (_basis(tables[part]) @ tables[part])
         squares = squares + p * coefficient.square()  # p pairs share each of the p means
     constant = squares[..., :1, :]
     alternating = squares[..., p - 1 + p % 2 :, :]  # none when p is odd
@@ -124,7 +127,7 @@ def wave_energy(
 
 
 def explained_by_frequency(
-    x: Float[Tensor, "*run pair n"], block: Block = "block3x3"
+    x: Float[Tensor, "*run pair n"], block: Block = "block3x3", means: PairMeans | None = None
 ) -> Float64[Tensor, "*run freq n"]:
     """Share of a function's variance over pairs that the waves of each frequency explain (FVE).
 
@@ -135,6 +138,7 @@ def explained_by_frequency(
     Args:
         x: Activations of neurons, or any functions of the pair.
         block: Which waves of a frequency.
+        means: Those of ``x``, if they are there already.
 
     Returns:
         Share in [0, 1]; entry 0 is 0. A function that is the same for all pairs, such as a neuron
@@ -147,35 +151,32 @@ def explained_by_frequency(
         Nanda et al., `Progress measures for grokking via mechanistic interpretability
         <https://arxiv.org/abs/2301.05217>`_, section 4.3.
     """
-    mean = x.mean(dim=-2, keepdim=True, dtype=torch.float64)
-    total = reduce((x - mean).square(), "... pair n -> ... 1 n", "sum")
-    energy = wave_energy(x, block)
+    means = means or pair_means(x)
+    total = x.shape[-2] * means.variance[..., None, :]
+    energy = wave_energy(x, block, means)
     return torch.where(total == 0, torch.zeros_like(energy), energy / total)
 
 
-def _coordinate(p: int, part: str, device: torch.device) -> Int[Tensor, " pair"]:
-    """Of each pair the element that a part of a function depends on."""
-    pair = torch.arange(p * p, device=device)
-    a, b = pair // p, pair % p
-    if part == "sum":
-        return (a + b) % p
-    if part == "difference":
-        return (a - b) % p
-    return a if part == "first" else b
+def block_waves(p: int, frequency: int) -> Float64[Tensor, "pair wave"]:
+    """Orthonormal waves of ``block3x3`` of one frequency, for a projection by two thin products.
 
+    Args:
+        p: Group order.
+        frequency: 1, ..., p // 2.
 
-def _means(x: Float[Tensor, "*run pair n"], part: str) -> Float64[Tensor, "*run p n"]:
-    """Mean over the pairs that share the coordinate."""
-    p = order_of(x)
-    grid = rearrange(x, "... (a b) n -> ... a b n", a=p)
-    if part == "first":
-        return grid.mean(dim=-2, dtype=torch.float64)
-    if part == "second":
-        return grid.mean(dim=-3, dtype=torch.float64)
-    element = torch.arange(p, device=x.device)
-    s, a = element[:, None], element[None]
-    b = (s - a) % p if part == "sum" else (a - s) % p
-    return grid[..., a, b, :].mean(dim=-2, dtype=torch.float64)
+    Returns:
+        The products of {1, cos, sin} of a with those of b but for the constant: eight columns,
+        three for frequency p / 2. ``waves @ (waves.mT @ x)`` is ``keep_waves(x, ..., "block3x3")``
+        at this frequency.
+
+    Raises:
+        ValueError: If there is no such frequency.
+    """
+    if not 1 <= frequency <= p // 2:
+        raise ValueError(f"frequency={frequency} is not one of 1 to {p // 2}")
+    basis = fourier_basis(p)
+    rows = torch.cat([basis[:1], basis[2 * frequency - 1 : 2 * frequency + 1]])
+    return rearrange(rows[:, None, :, None] * rows[:, None], "i j a b -> (a b) (i j)")[:, 1:]
 
 
 def _is_row(
@@ -189,5 +190,5 @@ def _is_row(
     return (is_key[..., frequency, :] & is_counted[:, None]).double()
 
 
-def _basis(p: int, x: Tensor) -> Float64[Tensor, "p p"]:
-    return fourier_basis(p).to(x.device)
+def _basis(table: Float[Tensor, "*run p n"]) -> Float64[Tensor, "p p"]:
+    return fourier_basis(table.shape[-2]).to(table.device)

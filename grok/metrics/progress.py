@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from grok.metrics.fourier import fourier_basis
-from grok.metrics.pair_waves import Block, keep_waves, order_of, sum_means
+from grok.metrics.pair_means import order_of, sum_means
+from grok.metrics.pair_waves import Block, keep_waves
 
 KEY_NORM = 0.25
 """Share of the largest norm from which a frequency is a key. The paper gives no number; with this
@@ -126,6 +127,7 @@ def excluded_logits(
 def excluded_loss_by_frequency(
     logits: Float[Tensor, "*run pair cls"],
     is_counted: Bool[Tensor, "*#run pair"],
+    means: Float[Tensor, "*run p cls"] | None = None,
 ) -> Float64[Tensor, "*run freq"]:
     r"""Mean cross-entropy of addition when a single frequency is excluded, for each frequency.
 
@@ -139,6 +141,7 @@ def excluded_loss_by_frequency(
     Args:
         logits: Logits on all pairs.
         is_counted: Pairs of the split, at least one.
+        means: Their :func:`~grok.metrics.pair_means.sum_means`, if they are there already.
 
     Returns:
         Loss in nats; entry 0 is the loss without any change. Infinite where logits and wave
@@ -149,7 +152,7 @@ def excluded_loss_by_frequency(
         <https://arxiv.org/abs/2301.05217>`_, appendix C.2, footnote, and figure 15.
     """
     p = order_of(logits)
-    wave = _waves(logits)
+    wave = _waves(sum_means(logits) if means is None else means)
     element = torch.arange(p, device=logits.device)
     pair = element[None] * p + (element[:, None] - element[None]) % p  # of residue s and element a
     by_residue = logits.double()[..., pair, :]
@@ -166,12 +169,12 @@ def excluded_loss_by_frequency(
     return counted.sum(dim=(-2, -1)) / weight.sum(dim=(-2, -1))
 
 
-def _waves(logits: Float[Tensor, "*run pair cls"]) -> Float64[Tensor, "*run freq p cls"]:
+def _waves(means: Float[Tensor, "*run p cls"]) -> Float64[Tensor, "*run freq p cls"]:
     """Projection of the logits on the waves of a + b of each frequency; 0 for frequency 0."""
-    p = order_of(logits)
-    basis = fourier_basis(p).to(logits.device)
-    coefficient = basis @ sum_means(logits)
-    frequency = torch.arange(p // 2 + 1, device=logits.device)
+    p = means.shape[-2]
+    basis = fourier_basis(p).to(means.device)
+    coefficient = basis @ means.double()
+    frequency = torch.arange(p // 2 + 1, device=means.device)
     row = torch.stack([2 * frequency - 1, 2 * frequency], dim=-1)  # of cos and of sin
     exists = (row > 0) & (row < p) & (frequency > 0)[:, None]
     kept = torch.where(exists[..., None], basis[row.clamp(0, p - 1)], 0.0)

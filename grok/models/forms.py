@@ -93,6 +93,37 @@ def _gather(
     return F.embedding(rows, flat).unflatten(-1, table.shape[2:])
 
 
+def token_scores(
+    model: Transformer, t: Tables, a: Int[Tensor, "run batch"], b: Int[Tensor, "run batch"]
+) -> Float[Tensor, "run batch key head"]:
+    """Scores of the ``=`` row of each pair."""
+    score = attention_scale(model.config.d_head) * einsum(
+        t.q[:, -1], t.k, "run head d, run row head d -> run row head"
+    )
+    of_equals = score[:, -1:].expand(-1, a.shape[1], -1)
+    return torch.stack([_gather(score, a), _gather(score, b + model.n), of_equals], dim=2)
+
+
+def mixed(
+    model: Transformer,
+    t: Tables,
+    a: Int[Tensor, "run batch"],
+    b: Int[Tensor, "run batch"],
+    pattern: Float[Tensor, "run batch key head"],
+) -> Float[Tensor, "run batch d_model"]:
+    """Values of each pair mixed by a pattern whose weights sum to 1, head by head."""
+    weight = pattern.unsqueeze(-1)
+    # The weights sum to 1, so the value at "=" can be subtracted from the table beforehand.
+    v_equals = t.v[:, -1:]
+    relative = t.v[:, :-1] - v_equals
+    z = (
+        v_equals
+        + weight[:, :, 0] * _gather(relative, a)
+        + weight[:, :, 1] * _gather(relative, b + model.n)
+    )
+    return rearrange(z, "run batch head d -> run batch (head d)")
+
+
 class _Mix(NamedTuple):
     scores: Float[Tensor, "run batch key head"]
     pattern: Float[Tensor, "run batch key head"]
@@ -105,23 +136,9 @@ def _mix(model: Transformer, t: Tables, a: Tensor, b: Tensor) -> _Mix:
     The softmax is taken per pair: factorised into a part of a and a part of b it would be 0/0
     for pairs whose scores lie far below the largest of all tokens.
     """
-    n = model.n
-    score = attention_scale(model.config.d_head) * einsum(
-        t.q[:, -1], t.k, "run head d, run row head d -> run row head"
-    )
-    of_equals = score[:, -1:].expand(-1, a.shape[1], -1)
-    scores = torch.stack([_gather(score, a), _gather(score, b + n), of_equals], dim=2)
+    scores = token_scores(model, t, a, b)
     pattern = scores.softmax(dim=2)
-    weight = pattern.unsqueeze(-1)
-    # The weights sum to 1, so the value at "=" can be subtracted from the table beforehand.
-    v_equals = t.v[:, -1:]
-    relative = t.v[:, :-1] - v_equals
-    z = (
-        v_equals
-        + weight[:, :, 0] * _gather(relative, a)
-        + weight[:, :, 1] * _gather(relative, b + n)
-    )
-    return _Mix(scores, pattern, rearrange(z, "run batch head d -> run batch (head d)"))
+    return _Mix(scores, pattern, mixed(model, t, a, b, pattern))
 
 
 def token_forward(

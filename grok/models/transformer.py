@@ -16,8 +16,7 @@ Shapes: ``run`` - runs trained together; ``batch`` - pairs; ``pos`` - position i
 classes, n or n + 1.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,37 +24,13 @@ from einops import einsum, rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from grok.models.activations import Activations as Activations
+from grok.models.activations import BlockActivations as BlockActivations
+from grok.models.activations import Dropout as Dropout
+from grok.models.activations import MlpRead as MlpRead
+from grok.models.activations import Parameters as Parameters
 from grok.models.config import TransformerConfig
 from grok.models.layers import activation, attention_scale, linear, normalise, split_heads
-
-Parameters = Mapping[str, Tensor]
-Dropout = Callable[[Tensor], Tensor]
-MlpRead = Callable[[str, Tensor], Tensor]
-"""What an MLP reads in place of its input, given the block's prefix and that input."""
-
-
-class BlockActivations(NamedTuple):
-    """What a block computed, in the order it computed it."""
-
-    resid_pre: Float[Tensor, "run batch query d_model"]
-    scores: Float[Tensor, "run batch head query key"]
-    pattern: Float[Tensor, "run batch head query key"]
-    z: Float[Tensor, "run batch query d_model"]
-    attn_out: Float[Tensor, "run batch query d_model"]
-    resid_mid: Float[Tensor, "run batch query d_model"]
-    mlp_in: Float[Tensor, "run batch query d_model"]
-    mlp_pre: Float[Tensor, "run batch query d_mlp"]
-    mlp_post: Float[Tensor, "run batch query d_mlp"]
-    mlp_out: Float[Tensor, "run batch query d_model"]
-    resid_post: Float[Tensor, "run batch query d_model"]
-
-
-class Activations(NamedTuple):
-    """What the model computed. ``pre_logits`` is what the unembedding reads."""
-
-    blocks: tuple[BlockActivations, ...]
-    pre_logits: Float[Tensor, "run batch query d_model"]
-    logits: Float[Tensor, "run batch query cls"]
 
 
 class Transformer:
@@ -232,37 +207,54 @@ class Transformer:
 
         ``x`` may be one stream shared by all pairs, as it is at ``=`` in the first block.
         """
-        norm, drop = self.config.norm, drop or (lambda t: t)
+        drop = drop or (lambda t: t)
+        attn_out = self.attention_out(params, prefix, z)
+        resid_mid = self.added(params, prefix + "ln1_post", x, drop(attn_out))
+        mlp_in, mlp_pre, mlp_post = self.neurons(params, prefix, resid_mid, mlp_read)
+        mlp_out = self.mlp_out(params, prefix, mlp_post)
+        resid_post = self.added(params, prefix + "ln2_post", resid_mid, drop(mlp_out))
+        mlp = (mlp_in, mlp_pre, mlp_post, mlp_out)
+        return BlockActivations(x, scores, pattern, z, attn_out, resid_mid, *mlp, resid_post)
+
+    def attention_out(self, params: Parameters, prefix: str, z: Tensor) -> Tensor:
+        """What attention adds to the stream."""
         attn_out = linear(z, params[prefix + "W_O"], params.get(prefix + "b_O"))
-        if norm.peri:
-            attn_out = self.norm(params, prefix + "ln1_peri", attn_out)
-        resid_mid = x + drop(attn_out)
-        if norm.post:
-            resid_mid = self.norm(params, prefix + "ln1_post", resid_mid)
-        mlp_in = self.norm(params, prefix + "ln2", resid_mid) if norm.mlp else resid_mid
+        return (
+            self.norm(params, prefix + "ln1_peri", attn_out) if self.config.norm.peri else attn_out
+        )
+
+    def added(self, params: Parameters, name: str, x: Tensor, branch: Tensor) -> Tensor:
+        """The stream after an addition; ``name`` is that of the norm on the stream itself."""
+        return self.norm(params, name, x + branch) if self.config.norm.post else x + branch
+
+    def neurons(
+        self, params: Parameters, prefix: str, resid_mid: Tensor, mlp_read: MlpRead | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the MLP reads, and its neurons before and after the non-linearity."""
+        is_normed = self.config.norm.mlp
+        mlp_in = self.norm(params, prefix + "ln2", resid_mid) if is_normed else resid_mid
         if mlp_read is not None:
             mlp_in = mlp_read(prefix, mlp_in)
         mlp_pre = linear(mlp_in, params[prefix + "W_in"], params.get(prefix + "b_in"))
         gate = None
         if self.config.act == "glu":
             gate = linear(mlp_in, params[prefix + "W_gate"], params.get(prefix + "b_gate"))
-        mlp_post = activation(mlp_pre, gate, self.config.act)
+        return mlp_in, mlp_pre, activation(mlp_pre, gate, self.config.act)
+
+    def mlp_out(self, params: Parameters, prefix: str, mlp_post: Tensor) -> Tensor:
+        """What the neurons add to the stream."""
         mlp_out = linear(mlp_post, params[prefix + "W_out"], params.get(prefix + "b_out"))
-        if norm.peri:
-            mlp_out = self.norm(params, prefix + "ln2_peri", mlp_out)
-        resid_post = resid_mid + drop(mlp_out)
-        if norm.post:
-            resid_post = self.norm(params, prefix + "ln2_post", resid_post)
-        mlp = (mlp_in, mlp_pre, mlp_post, mlp_out)
-        return BlockActivations(x, scores, pattern, z, attn_out, resid_mid, *mlp, resid_post)
+        return self.norm(params, prefix + "ln2_peri", mlp_out) if self.config.norm.peri else mlp_out
 
     def readout(self, params: Parameters, blocks: tuple[BlockActivations, ...]) -> Activations:
         """Final norm and unembedding of the last block's output."""
-        pre_logits = blocks[-1].resid_post
-        if self.config.norm.final:
-            pre_logits = self.norm(params, "ln_final", pre_logits)
-        logits = linear(pre_logits, self.unembedding(params), params.get("b_U"))
-        return Activations(blocks, pre_logits, logits)
+        return Activations(blocks, *self.unembedded(params, blocks[-1].resid_post))
+
+    def unembedded(self, params: Parameters, resid_post: Tensor) -> tuple[Tensor, Tensor]:
+        """What the unembedding reads, and the logits."""
+        is_normed = self.config.norm.final
+        pre_logits = self.norm(params, "ln_final", resid_post) if is_normed else resid_post
+        return pre_logits, linear(pre_logits, self.unembedding(params), params.get("b_U"))
 
     def unembedding(self, params: Parameters) -> Float[Tensor, "run cls d_model"]:
         """W_U, or the rows of W_E when tied."""

@@ -7,16 +7,20 @@ from typing import NamedTuple
 import torch
 
 from grok.config import MeasuresConfig, RunConfig
-from grok.config.measures import ProgressConfig
+from grok.config.measures import FamilyConfig, ProgressConfig
 from grok.data.pairs import pair_data
 from grok.inputs import InputError
-from grok.measures import MEASURES, Readings
+from grok.measures import MEASURES, Readings, Snapshot
+from grok.measures.circuit import analyse
 from grok.offline.source import DataOptions, Loaded, ModelOptions, Source
 from grok.offline.split import inferred_split
 from grok.training import Stack, show
 
-COSTLY = ("kernel", "hessian")
+COSTLY = ("kernel", "hessian", "ablation")
 """Families that are read only if they are named."""
+
+OF_CIRCUIT = ("progress", "ablation")
+"""Families of addition and subtraction, under a set of key frequencies."""
 
 NEEDS_SPLIT = ("norm/grad", "progress/excluded_single", "progress/excluded_max")
 """Beginnings of keys that depend on the split without naming it."""
@@ -62,7 +66,7 @@ def measure(
     chosen = [name for name in MEASURES if name in families] or [
         name for name in MEASURES if name not in COSTLY
     ]
-    if keys == () and len(found) > 1 and "progress" in chosen:
+    if keys == () and len(found) > 1 and set(OF_CIRCUIT) & set(chosen):
         last = _measure(found[-1], data, model, ["progress"], (), rule)
         keys = tuple(last.keys)
     for done, source in enumerate(found, 1):
@@ -85,21 +89,30 @@ def _measure(
     stack = Stack([config], [pair_data(config.data)])
     show(stack, 0, loaded.step or 0, loaded.parameters)
     snapshot = stack.snapshot()
+    applied = _that_apply(families, config, is_ours=source.run is not None)
     readings: dict[str, float] = {}
     with torch.no_grad():
-        for family in _that_apply(families, config, is_ours=source.run is not None):
+        for family in applied:
             readings |= _values(MEASURES[family](snapshot))
+        chosen = _keys(snapshot, readings) if set(OF_CIRCUIT) & set(applied) else []
     kept = {key: x for key, x in readings.items() if _is_known(key, loaded, source)}
-    chosen = [int(k.rpartition("/")[2]) for k, x in kept.items() if _is_key(k) and x == 1]
     return Measured(source, loaded, chosen, {k: x for k, x in kept.items() if not _is_key(k)})
 
 
+def _keys(snapshot: Snapshot, readings: dict[str, float]) -> list[int]:
+    """Key frequencies, found anew if no reading names them."""
+    if "progress/n_keys" in readings:
+        return [int(k.rpartition("/")[2]) for k, x in readings.items() if _is_key(k) and x == 1]
+    return analyse(snapshot).is_key[0].nonzero().flatten().tolist()
+
+
 def _measuring(config: RunConfig, keys: tuple[int, ...], rule: str) -> RunConfig:
-    """The config with progress measures switched on where they exist."""
+    """The config with measures of the circuit switched on where they exist."""
     measures = MeasuresConfig()
     if config.data.operation in ("add", "sub"):
         progress = ProgressConfig(enabled=True, keys=keys, rule=rule)  # pyright: ignore
-        measures = MeasuresConfig(progress=progress)
+        ablation = FamilyConfig(enabled=config.model.n_layers == 1)
+        measures = MeasuresConfig(progress=progress, ablation=ablation)
     try:
         return replace(config, measures=measures)
     except ValueError as error:
@@ -111,7 +124,8 @@ def _that_apply(families: Sequence[str], config: RunConfig, is_ours: bool) -> li
     lacking = {"kernel"} if not is_ours else set()
     lacking |= {"fourier"} if operation == "compose" else set()
     lacking |= {"hindsight"}  # the curve of a folder is under the keys of its last checkpoint
-    lacking |= {"progress"} if operation not in ("add", "sub") else set()
+    lacking |= set(OF_CIRCUIT) if operation not in ("add", "sub") else set()
+    lacking |= {"ablation"} if config.model.n_layers > 1 else set()
     return [family for family in families if family not in lacking]
 
 

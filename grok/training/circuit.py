@@ -33,7 +33,7 @@ def circuit(
         to_first: Of the first layer, pattern from the last position to the first.
     """
     p, params, norm = stack.data[0].n, stack.params, stack.config.model.norm
-    pair = _order(stack)
+    pair = addition_order(stack)
     is_train = torch.zeros(logits.shape[:2], dtype=torch.bool, device=stack.device)
     W_U = params["W_E" if stack.config.model.tied else "W_U"].detach()[:, :p]
     W_out = params[f"blocks.{stack.config.model.n_layers - 1}.W_out"].detach()
@@ -49,7 +49,7 @@ def circuit(
     )
 
 
-def _order(stack: "Stack") -> Int[Tensor, " pair"]:
+def addition_order(stack: "Stack") -> Int[Tensor, " pair"]:
     """Row of the operation table at each index a p + b of addition."""
     p = stack.data[0].n
     pair = torch.arange(p * p, device=stack.device)

@@ -15,6 +15,7 @@ from torch import Tensor
 from grok.measures import Snapshot
 from grok.models.config import has_tables
 from grok.models.forms import attention_rows, pair_tokens, token_forward
+from grok.training.ablation import ablated
 from grok.training.circuit import circuit
 from grok.training.curvature import hessian
 from grok.training.kernel import kernel_pair
@@ -50,9 +51,9 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         with torch.enable_grad():
             return stack.named(stack.gradient()[1])
 
-    previous, mirrored = stack.previous, stack.mirrored
+    measures, previous, mirrored = stack.config.measures, stack.previous, stack.mirrored
     is_cyclic = stack.config.data.operation != "compose"
-    return Snapshot(
+    snapshot = Snapshot(
         stack.step,
         stack.named(stack.theta),
         gradient=gradient,
@@ -68,11 +69,15 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         kernels=lambda: kernel_pair(stack),
         hessian=lambda: hessian(stack),
         circuit=(lambda: circuit(stack, output().logits, *output().circuit))
-        if stack.config.measures.reads_circuit
+        if measures.reads_circuit
+        else None,
+        ablated=(lambda: ablated(stack, lambda: snapshot.circuit.neurons, CHUNK))
+        if measures.ablation.enabled
         else None,
         loss=lambda h, labels: stack.loss(h, labels, torch.float64),
         active=stack.alive.clone(),
     )
+    return snapshot
 
 
 def _pick(x: Shaped[Tensor, "run pair *rest"], rows: Tensor) -> Tensor:
@@ -95,7 +100,7 @@ class _Output(NamedTuple):
     """By layer, L2 norms of what the MLP reads."""
     circuit: list[Float[Tensor, "run pair unit"]]
     """Last layer's neurons and first layer's attention to a, at the last position; empty unless
-    progress measures are read."""
+    a measure of the circuit is read."""
 
 
 CHUNK = 8192

@@ -10,7 +10,7 @@ from grok.checkpoints import checkpoint_path, load_checkpoint
 from grok.config import CheckpointConfig, RunConfig, Schedule
 from grok.lit.train import train
 from grok.measures import hindsight
-from grok.measures.progress import key_set
+from grok.measures.circuit import analyse
 from grok.runs import Run
 from grok.training import show
 from tests.builders import make_stack
@@ -47,7 +47,7 @@ def by_hand(run: Run, steps: range) -> dict[str, list[float]]:
         show(stack, 0, step, load_checkpoint(checkpoint_path(run, step)).parameters)
 
     at(steps[-1])
-    is_key, found = key_set(stack.snapshot()), {}
+    is_key, found = analyse(stack.snapshot()).is_key, {}
     for step in steps:
         at(step)
         with torch.no_grad():

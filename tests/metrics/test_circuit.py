@@ -35,7 +35,7 @@ def rows(p: int, *keys: int) -> list[int]:
 def test_read_out_is_the_regression_on_its_wave(p: int) -> None:
     a, b = grid(p)
     weight, neurons = draw(p, 6), draw(p * p, 6, seed=1)
-    found = read_out(weight, neurons)
+    found = read_out(neurons @ weight.mT)
     for row, wave in enumerate(fourier_basis(p)):
         k = (row + 1) // 2
         angle = 2 * math.pi * k * (a + b).double() / p
@@ -59,7 +59,7 @@ def test_a_pure_circuit_is_explained_in_full() -> None:
     rotation = torch.linalg.qr(draw(4, 4)).Q
     neurons = waves[:, (a + b) % p].mT @ rotation
     weight = 3 * waves.mT @ rotation
-    found = read_out(weight, neurons)
+    found = read_out(neurons @ weight.mT)
     expected = torch.zeros(p, dtype=torch.float64)
     expected[rows(p, *keys)] = 1
     torch.testing.assert_close(found.explained[rows(p, *keys)], expected[rows(p, *keys)])

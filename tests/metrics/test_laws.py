@@ -14,6 +14,13 @@ from torch.utils import _pytree as pytree
 
 import grok.metrics
 from grok.groups import group
+from grok.metrics.ablation import (
+    frequency_polynomials,
+    key_directions,
+    linear_pattern,
+    on_span,
+    without_equals,
+)
 from grok.metrics.attention import (
     attention_entropy,
     published_entropy,
@@ -47,11 +54,18 @@ from grok.metrics.logit_waves import (
     cosine_energy,
     cosine_logits,
     cosine_share,
+    cosine_table,
     without_cosines,
 )
 from grok.metrics.loss import accuracy, cross_entropy, is_right, logit_margin, mse
 from grok.metrics.norms import l2_norm
-from grok.metrics.pair_waves import explained_by_frequency, keep_waves, sum_means, wave_energy
+from grok.metrics.pair_means import on_pairs, pair_means, sum_means
+from grok.metrics.pair_waves import (
+    explained_by_frequency,
+    keep_waves,
+    wave_energy,
+    wave_tables,
+)
 from grok.metrics.progress import (
     cluster_frequencies,
     component_norms,
@@ -74,6 +88,8 @@ from grok.metrics.spectra import (
 
 # None maps the tensors of one run: a constant of the group, and series of readings.
 WITHOUT_RUNS = {
+    "block_waves",
+    "coordinate",
     "fourier_basis",
     "irrep_basis",
     "irrep_characters",
@@ -139,11 +155,21 @@ CASES = {
     "published_entropy": Case(published_entropy, (pattern(4, 6, 2, 3, 3),)),
     "saturated_pattern": Case(saturated_pattern, (gaussian(4, 6, 2, 3, 3),)),
     "total_variation": Case(total_variation, (pattern(4, 6, 3), pattern(4, 6, 3))),
+    "frequency_polynomials": Case(frequency_polynomials, (gaussian(4, 9, 5),)),
+    "key_directions": Case(key_directions, (gaussian(4, 7, 5), mask(4, 4))),
+    "on_span": Case(on_span, (gaussian(4, 49, 5), gaussian(4, 3, 5))),
+    "without_equals": Case(without_equals, (gaussian(4, 49, 3, 2),)),
+    "linear_pattern": Case(linear_pattern, (gaussian(4, 49, 3, 2),)),
     "fourier_power": Case(fourier_power, (gaussian(4, 7, 5),)),
     "fourier_concentration": Case(fourier_concentration, (gaussian(4, 7, 5),)),
     "fourier_f_statistic": Case(fourier_f_statistic, (gaussian(4, 7, 5),)),
     "top_share": Case(partial(top_share, k=3), (spectrum,)),
     "sum_means": Case(sum_means, (gaussian(4, 49, 5),)),
+    "pair_means": Case(pair_means, (gaussian(4, 49, 5),)),
+    "on_pairs": Case(lambda t: on_pairs({"sum": t, "difference": 2 * t}), (gaussian(4, 7, 5),)),
+    "wave_tables": Case(
+        lambda t, is_key: wave_tables({"sum": t}, is_key), (gaussian(4, 7, 5), mask(4, 4, 1))
+    ),
     "keep_waves": Case(partial(keep_waves, block="block3x3"), (gaussian(4, 49, 5), mask(4, 4, 1))),
     "wave_energy": Case(wave_energy, (gaussian(4, 49, 5),)),
     "explained_by_frequency": Case(explained_by_frequency, (gaussian(4, 49, 5),)),
@@ -160,8 +186,9 @@ CASES = {
     "cosine_energy": Case(partial(cosine_energy, p=7), (gaussian(4, 4),)),
     "cosine_share": Case(cosine_share, (gaussian(4, 49, 7), mask(4, 4))),
     "cosine_logits": Case(partial(cosine_logits, p=7), (gaussian(4, 4), mask(4, 4))),
+    "cosine_table": Case(cosine_table, (gaussian(4, 7),)),
     "without_cosines": Case(without_cosines, (gaussian(4, 49, 7), mask(4, 4))),
-    "read_out": Case(read_out, (gaussian(4, 7, 5), gaussian(4, 49, 5))),
+    "read_out": Case(read_out, (gaussian(4, 49, 7),)),
     "outside_keys": Case(outside_keys, (gaussian(4, 7, 5), mask(4, 4))),
     "rank_gap": Case(rank_gap, (gaussian(4, 7, 9), one_key)),
     "attention_explained": Case(attention_explained, (pattern(4, 49, 2),)),

@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from grok.metrics.fourier import fourier_basis
+from grok.metrics.pair_means import order_of, sum_means
 from grok.metrics.pair_waves import (
     Block,
     explained_by_frequency,
     keep_waves,
-    order_of,
-    sum_means,
     wave_energy,
 )
 
