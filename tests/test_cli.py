@@ -29,6 +29,7 @@ SUMMARY_KEYS = [
     "n_steps",
     "onset",
     "slingshots",
+    "keys",
     "final",
     "steps_per_second",
 ]

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from grok.config.measures import MeasuresConfig, ProgressConfig
+from grok.config.measures import IrrepConfig, MeasuresConfig, ProgressConfig
 from grok.keys import KEYS, find_key
 from grok.measures import MEASURES, MissingPart, Snapshot, compressibility
 from grok.models.config import norm_config
@@ -31,7 +31,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def make(n_steps: int = 3, n_runs: int = 2, **fields: Any) -> Stack:
-    measures = MeasuresConfig(progress=ProgressConfig(enabled=True))
+    measures = MeasuresConfig(
+        progress=ProgressConfig(enabled=True), irrep=IrrepConfig(enabled=True)
+    )
     configs = [
         tiny(
             init_seed=s,
@@ -104,7 +106,7 @@ def test_every_part_of_a_snapshot_is_computed_at_most_once() -> None:
     parts = (
         *("gradient", "delta", "embedding", "scores", "pre_logits", "predictions"),
         *("attn_out", "shortcut", "mirrored"),
-        *("initial", "kernels", "hessian", "circuit"),
+        *("initial", "kernels", "hessian", "circuit", "composition"),
     )
     sources: dict[str, Any] = {name: counted(calls, name, getattr(whole, name)) for name in parts}
     snapshot = Snapshot(3, whole.params, loss=whole.loss, **sources)
@@ -124,6 +126,8 @@ def test_every_part_of_a_snapshot_is_computed_at_most_once() -> None:
         ("shortcut", "shortcut"),
         ("kernel", "kernels"),
         ("hessian", "hessian"),
+        ("progress", "circuit"),
+        ("irrep", "composition"),
     ],
 )
 def test_a_measure_names_the_part_that_a_snapshot_lacks(family: str, part: str) -> None:

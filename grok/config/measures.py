@@ -80,6 +80,24 @@ class ProgressConfig(FamilyConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class IrrepConfig(FamilyConfig):
+    """Irreducible representations of the group of composition, or of addition mod p.
+
+    As for the kernels, choose the settings before the run starts.
+    """
+
+    enabled: bool = False
+    keys: tuple[str | int | float, ...] = ()
+    """Key representations by name, such as [4.1,2.1.1.1] for S5; none for those that each reading
+    finds in the neuron-to-logit map. Names that look like numbers are taken as they are written."""
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Names of the keys."""
+        return tuple(map(str, self.keys))
+
+
+@dataclass(frozen=True, kw_only=True)
 class MeasuresConfig:
     """Which measures are read during the run, and when. None of them changes the training."""
 
@@ -103,6 +121,8 @@ class MeasuresConfig:
     """LossCurvature: top eigenvalues of the Hessian of the training loss."""
     progress: ProgressConfig = field(default_factory=ProgressConfig)
     """ProgressMeasures: restricted and excluded loss, and where the Fourier circuit lies."""
+    irrep: IrrepConfig = field(default_factory=IrrepConfig)
+    """IrrepMeasures: the same for any finite group, by its irreducible representations."""
 
 
 FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)

@@ -19,6 +19,7 @@ from grok.measures import (
     attention_saturation,
     compressibility,
     fourier_components,
+    irrep_measures,
     kernel_drift,
     loss_curvature,
     norm_growth,
@@ -174,6 +175,16 @@ class ProgressMeasures(MeasureCallback):
         super().__init__(progress_measures, schedule)
 
 
+class IrrepMeasures(MeasureCallback):
+    """What the irreducible representations do in a :class:`StackTask` that composes a group.
+
+    Key representations may be given in the ``measures.irrep`` of the run's config.
+    """
+
+    def __init__(self, schedule: Schedule | None = None) -> None:
+        super().__init__(irrep_measures, schedule)
+
+
 FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "task": TaskReadings,
     "norm": NormGrowth,
@@ -185,6 +196,7 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "kernel": KernelDrift,
     "hessian": LossCurvature,
     "progress": ProgressMeasures,
+    "irrep": IrrepMeasures,
 }
 """Callback of each measure family, under the family's name in the config."""
 

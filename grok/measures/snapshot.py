@@ -77,6 +77,21 @@ class Circuit(NamedTuple):
     """L, E or N: where key frequencies are found."""
 
 
+class Composition(NamedTuple):
+    """What the composition of a group is read from, on all pairs (a, b) at index a n + b."""
+
+    group: str
+    """Name of the group."""
+    logits: Float[Tensor, "run pair n"]
+    """As the loss sees them, the ``=`` class cut off."""
+    matrices: Mapping[str, Float[Tensor, "run n _"]]
+    """W_E, W_U and the neuron-to-logit map W_L = W_U W_out, with a row per element."""
+    is_train: Bool[Tensor, "run pair"]
+    """Pairs that are trained on."""
+    keys: tuple[str, ...]
+    """Key representations that are given; none for those of the rule."""
+
+
 class Snapshot:
     """A model at one step.
 
@@ -102,6 +117,7 @@ class Snapshot:
         kernels: Tangent kernels now and at step 0.
         hessian: Products of the training loss's Hessian with vectors.
         circuit: What the circuit of addition mod p is read from.
+        composition: What the composition of a group is read from.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
     """
@@ -124,6 +140,7 @@ class Snapshot:
         kernels: Callable[[], KernelPair] | None = None,
         hessian: Callable[[], Hessian] | None = None,
         circuit: Callable[[], Circuit] | None = None,
+        composition: Callable[[], Composition] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
     ) -> None:
@@ -145,6 +162,7 @@ class Snapshot:
             "kernels": kernels,
             "hessian": hessian,
             "circuit": circuit,
+            "composition": composition,
         }
 
     def has(self, name: str) -> bool:
@@ -222,3 +240,8 @@ class Snapshot:
     def circuit(self) -> Circuit:
         """What the circuit of addition mod p is read from."""
         return self._get("circuit")
+
+    @cached_property
+    def composition(self) -> Composition:
+        """What the composition of a group is read from."""
+        return self._get("composition")

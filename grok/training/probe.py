@@ -15,7 +15,7 @@ from torch import Tensor
 from grok.measures import Snapshot
 from grok.models.config import has_tables
 from grok.models.forms import attention_rows, pair_tokens, token_forward
-from grok.training.circuit import circuit
+from grok.training.circuit import circuit, composition
 from grok.training.curvature import hessian
 from grok.training.kernel import kernel_pair
 from grok.training.shortcut import shortcut_predictions
@@ -69,6 +69,9 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         hessian=lambda: hessian(stack),
         circuit=(lambda: circuit(stack, output().logits, *output().circuit))
         if stack.config.measures.progress.enabled
+        else None,
+        composition=(lambda: composition(stack, output().logits))
+        if stack.config.data.table_group
         else None,
         loss=lambda h, labels: stack.loss(h, labels, torch.float64),
         active=stack.alive.clone(),
