@@ -27,7 +27,7 @@ _SHOWN_FINAL = {
     "attn/entropy/0": "attention entropy (nats)",
     "fourier/c": "Fourier concentration",
     "compress/effective_rank/test": "effective rank, test",
-    "irrep/fve_in_keys": "logits explained by characters of key irreps",
+    "irrep/fve_in_keys": "logits explained by key irreps",
 }
 
 _KEYS = {"progress": "key frequencies", "irrep": "key irreps"}
