@@ -27,7 +27,8 @@ class _Representations(NamedTuple):
 
     names: tuple[str, ...]
     basis: Float64[Tensor, "n n"]
-    index: Int64[Tensor, " n"]
+    of_row: Int64[Tensor, " n"]
+    """Representation of each row of the basis."""
     table: Int64[Tensor, "n n"]
 
 
@@ -42,7 +43,7 @@ def irrep_measures(snapshot: Snapshot) -> Readings:
     of = _representations(composition)
     n_irreps = len(of.names)
     power = {
-        name: irrep_power(matrix, of.basis, of.index, n_irreps)[:, 1:]
+        name: irrep_power(matrix, of.basis, of.of_row, n_irreps)[:, 1:]
         for name, matrix in composition.matrices.items()
     }
     is_key = key_irreps(power["W_L"], of)
@@ -72,7 +73,7 @@ def key_irreps(
         power: Of each representation but the trivial one.
         of: The representations.
     """
-    n_functions = of.index.bincount()[1:]
+    n_functions = of.of_row.bincount()[1:]
     return key_frequencies(_with_trivial(power / n_functions))
 
 
@@ -99,7 +100,7 @@ def _logits(
     """What the representations explain of the logits, by characters and by any functions."""
     characters = irrep_characters(composition.group).to(of.basis.device)
     fit = character_coefficients(composition.logits, characters, of.table)
-    share = irrep_shares(composition.logits, of.basis, of.index, len(of.names), of.table)
+    share = irrep_shares(composition.logits, of.basis, of.of_row, len(of.names), of.table)
     return {
         "irrep/fve_in_keys": (fit.share * is_key).sum(dim=-1),
         "irrep/logit_power_in_keys": (share * is_key).sum(dim=-1),
@@ -113,7 +114,7 @@ def _losses(
     composition: Composition, of: _Representations, is_key: Bool[Tensor, "run irrep"]
 ) -> Readings:
     """Restricted and excluded loss, for the keys together and for each representation."""
-    parts = irrep_parts(composition.logits, of.basis, of.index, len(of.names), of.table)
+    parts = irrep_parts(composition.logits, of.basis, of.of_row, len(of.names), of.table)
     of_keys = einsum(is_key.double(), parts, "run irrep, run irrep h c -> run h c")
     parts = torch.cat([of_keys[:, None], parts[:, 1:]], dim=1)
     excluded = losses_without(composition.logits, parts, of.table)
