@@ -540,6 +540,15 @@ def test_dotted_keys_are_the_flags() -> None:
     assert parse_run("layernorm", [f"--{leaf}={value}" for leaf, value in defaults]) == RunConfig()
 
 
+@pytest.mark.parametrize("text", ["[4.1,2.1.1.1]", "['4.1', '2.1.1.1']", "[4.1, '2.1.1.1']"])
+def test_names_of_irreps_that_look_like_numbers_stay_as_they_are_written(text: str) -> None:
+    flags = ["--measures.irrep.enabled=true", f"--measures.irrep.keys={text}"]
+    irrep = parse_run("s5_composition", flags).measures.irrep
+    assert irrep.key_names == ("4.1", "2.1.1.1")
+    with pytest.raises(ConfigError, match=r"measures\.irrep\.keys has 3: allowed are 4\.1, 3\.2, "):
+        parse_run("s5_composition", ["--measures.irrep.keys=[4.1,3]"])
+
+
 def test_every_field_has_help() -> None:
     lines = field_help(RunConfig()).splitlines()
     below = {line.split("=")[0].strip(): text for line, text in pairwise(lines)}

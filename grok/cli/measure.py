@@ -74,20 +74,22 @@ def _options(arguments: list[str]) -> Any:
         default="",
         help="measure families (default: all but the costly kernel, hessian and ablation)",
     )
-    add("--keys", default="last", help="key frequencies: last, each, or 14,35,41 (default last)")
+    add(
+        "--keys",
+        default="last",
+        help="key frequencies or irreps: last, each, 14,35,41 or 4.1,3.2 (default last)",
+    )
     add("--rule", choices=("L", "E", "N"), default="L", help="how they are found (default L)")
     add("--runs_dir", "--runs-dir", type=Path, help="run store")
     add("--json", action="store_true", help="print JSON and nothing else on standard output")
     return parser.parse_args(arguments)
 
 
-def _keys(text: str) -> tuple[int, ...] | None:
-    """Key frequencies, empty for those of the last checkpoint, None for those of each."""
+def _keys(text: str) -> tuple[str, ...] | None:
+    """Keys, empty for those of the last checkpoint, None for those of each."""
     if text in ("last", "each"):
         return () if text == "last" else None
-    if wrong := [k for k in listed(text) if not (k.isascii() and k.isdigit())]:
-        raise InputError(f"keys={wrong[0]}: allowed are last, each, or numbers such as 14,35,41")
-    return tuple(int(k) for k in listed(text))
+    return tuple(listed(text))
 
 
 def _print(measured: Sequence[Any], as_json: bool) -> None:
@@ -115,15 +117,15 @@ def _print(measured: Sequence[Any], as_json: bool) -> None:
 
 def _heading(measured: Any) -> dict[str, str]:
     data, model = measured.checkpoint.config.data, measured.checkpoint.config.model
+    operation = f"{data.operation} {data.group or f'mod {data.n_elements}'}"
     split = f"{data.train_fraction:g} by {data.split}, seed {data.split_seed}"
     return {
         "file": str(measured.source.file),
         "format": measured.checkpoint.format,
         "model": f"{model.n_layers} layers, d_model {model.d_model}, {model.n_heads} heads, "
         f"d_mlp {model.d_mlp}, {model.act}, norm {model.norm.name}",
-        "data": f"{data.operation} mod {data.n_elements}, "
-        + (split if measured.checkpoint.has_split else "split not known"),
-        "keys": ", ".join(map(str, measured.keys)) or "none",
+        "data": f"{operation}, {split if measured.checkpoint.has_split else 'split not known'}",
+        "keys": ", ".join(_all_keys(measured)) or "none",
     }
 
 
@@ -138,8 +140,9 @@ def _object(measured: Any) -> dict[str, Any]:
     readings: dict[str, Any] = {
         k: x if math.isfinite(x) else None for k, x in measured.readings.items()
     }
-    if "progress/n_keys" in readings or "ablation/A1" in readings:
-        readings["progress/keys"] = measured.keys
+    for family, keys in measured.keys.items():
+        is_frequency = family == "progress"
+        readings[f"{family}/keys"] = [int(k) if is_frequency else k for k in keys]
     return {
         "file": str(measured.source.file),
         "format": measured.checkpoint.format,
@@ -150,26 +153,32 @@ def _object(measured: Any) -> dict[str, Any]:
     }
 
 
+def _all_keys(measured: Any) -> list[str]:
+    """Keys of every family, none twice."""
+    return list(dict.fromkeys(key for keys in measured.keys.values() for key in keys))
+
+
 _COLUMNS = {
-    "loss/train": "loss/train",
-    "loss/test": "loss/test",
-    "loss/all": "loss/all",
-    "acc/test": "acc/test",
-    "restricted": "progress/restricted/sum/all",
-    "excluded": "progress/excluded/sum/train",
-    "gini W_E": "progress/gini/W_E",
-    "norm²": "norm/squared",
+    "loss/train": ("loss/train",),
+    "loss/test": ("loss/test",),
+    "loss/all": ("loss/all",),
+    "acc/test": ("acc/test",),
+    "restricted": ("progress/restricted/sum/all", "irrep/restricted/all"),
+    "excluded": ("progress/excluded/sum/train", "irrep/excluded/train"),
+    "gini W_E": ("progress/gini/W_E",),
+    "norm²": ("norm/squared",),
 }
+"""Columns of a curve, each the first of these readings that there is."""
 
 
 def _row(measured: Any) -> dict[str, Any]:
     """The line of one checkpoint in a curve."""
     step = measured.checkpoint.step
     row: dict[str, Any] = {"name": measured.source.file.name, "step": "" if step is None else step}
-    for name, key in _COLUMNS.items():
-        value = measured.readings.get(key)
-        row[name] = "" if value is None else f"{value:.4g}"
-    return row | {"keys": ",".join(map(str, measured.keys))}
+    for name, keys in _COLUMNS.items():
+        found = [measured.readings[key] for key in keys if key in measured.readings]
+        row[name] = f"{found[0]:.4g}" if found else ""
+    return row | {"keys": ",".join(_all_keys(measured))}
 
 
 def _is_vector(key: str) -> bool:

@@ -80,6 +80,24 @@ class ProgressConfig(FamilyConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class IrrepConfig(FamilyConfig):
+    """Irreducible representations of the group of composition, or of addition mod p.
+
+    As for the kernels, choose the settings before the run starts.
+    """
+
+    enabled: bool = False
+    keys: tuple[str | int | float, ...] = ()
+    """Key representations by name, such as [4.1,2.1.1.1] for S5; none for those that each reading
+    finds in the neuron-to-logit map. Names that look like numbers are taken as they are written."""
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Names of the keys."""
+        return tuple(map(str, self.keys))
+
+
+@dataclass(frozen=True, kw_only=True)
 class MeasuresConfig:
     """Which measures are read during the run, and when. None of them changes the training."""
 
@@ -109,6 +127,8 @@ class MeasuresConfig:
     ablation: FamilyConfig = field(default_factory=lambda: FamilyConfig(enabled=False))
     """Ablations: loss with parts of a one-layer network replaced. Its key frequencies are those of
     progress.keys and progress.rule, whether or not the progress measures are read."""
+    irrep: IrrepConfig = field(default_factory=IrrepConfig)
+    """IrrepMeasures: the same for any finite group, by its irreducible representations."""
 
     @property
     def reads_circuit(self) -> bool:

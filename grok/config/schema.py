@@ -10,7 +10,11 @@ from typing import Literal
 from grok.config.measures import MeasuresConfig
 from grok.data.config import DataConfig
 from grok.inputs import check_choices
+from grok.metrics.irreps import irreps
 from grok.models.config import TransformerConfig
+
+MOST_LISTED = 12
+"""Names of representations that an error lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +163,8 @@ class RunConfig:
             raise ValueError(
                 f"measures.ablation.enabled=true needs model.n_layers 1, not {self.model.n_layers}"
             )
+        if self.measures.irrep.enabled:
+            self._check_irreps()
 
     def _check_circuit(self, family: str) -> None:
         """Refuse a circuit of another operation, and keys that do not exist."""
@@ -173,6 +179,20 @@ class RunConfig:
             raise ValueError(
                 f"measures.progress.keys has {wrong[0]}: allowed are 1 to {data.p // 2}"
             )
+
+    def _check_irreps(self) -> None:
+        """Refuse representations where there is no group, and keys that do not exist."""
+        data, keys = self.data, self.measures.irrep.key_names
+        if not data.table_group:
+            raise ValueError(
+                f"measures.irrep.enabled=true needs data.operation compose or add, "
+                f"not {data.operation}"
+            )
+        # Without keys, a sweep of many runs builds no representations.
+        allowed = [irrep.name for irrep in irreps(data.table_group)[1:]] if keys else []
+        if wrong := [key for key in keys if key not in allowed]:
+            listed = allowed if len(allowed) <= MOST_LISTED else [*allowed[:3], "...", allowed[-1]]
+            raise ValueError(f"measures.irrep.keys has {wrong[0]}: allowed are {', '.join(listed)}")
 
     @property
     def lr(self) -> float:

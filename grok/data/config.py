@@ -99,6 +99,11 @@ class DataConfig:
         return group_order(self.group) if self.operation == "compose" else self.p
 
     @property
+    def table_group(self) -> str:
+        """Name of the group whose table the operation fills; empty where that is no group's."""
+        return f"C{self.p}" if self.operation == "add" else self.group
+
+    @property
     def n_pairs(self) -> int:
         """Number of pairs on which the operation is defined: n^2, or n (n - 1) for division."""
         n = self.n_elements

@@ -22,6 +22,7 @@ from grok.measures import (
     compressibility,
     fourier_components,
     hindsight,
+    irrep_measures,
     kernel_drift,
     loss_curvature,
     norm_growth,
@@ -201,6 +202,16 @@ class Ablations(MeasureCallback):
         super().__init__(ablations, schedule)
 
 
+class IrrepMeasures(MeasureCallback):
+    """What the irreducible representations do in a :class:`StackTask` that composes a group.
+
+    Key representations may be given in the ``measures.irrep`` of the run's config.
+    """
+
+    def __init__(self, schedule: Schedule | None = None) -> None:
+        super().__init__(irrep_measures, schedule)
+
+
 FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "task": TaskReadings,
     "norm": NormGrowth,
@@ -214,6 +225,7 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "progress": ProgressMeasures,
     "hindsight": ProgressInHindsight,
     "ablation": Ablations,
+    "irrep": IrrepMeasures,
 }
 """Callback of each measure family, under the family's name in the config."""
 

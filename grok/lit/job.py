@@ -12,7 +12,7 @@ from grok.checkpoints import Checkpoint, checkpoint_path, checkpoint_steps, late
 from grok.config import RunConfig, run_key
 from grok.lit.keeper import Keeper, Series, has_generalised
 from grok.lit.replay import lacking
-from grok.runs import LockLost, ReadingsWriter, Run, RunLock, onsets, write_status
+from grok.runs import LockLost, ReadingsWriter, Run, RunLock, keys_found, onsets, write_status
 from grok.tracking import Tracker
 from grok.training import Stack
 
@@ -128,6 +128,7 @@ def end(job: Job, status: Any, step: int, **extra: Any) -> None:
     if job.tracker is None:
         return
     found = {f"onset/{name}": value for name, value in reached.items()}
+    found |= {f"{family}/keys": ", ".join(keys) for family, keys in keys_found(job.run).items()}
     found["status"] = status
     if "steps_per_second" in extra:
         found["speed/steps_per_second"] = extra["steps_per_second"]

@@ -6,12 +6,14 @@ from grok.measures.compress import compressibility as compressibility
 from grok.measures.fourier import fourier_components as fourier_components
 from grok.measures.hessian import loss_curvature as loss_curvature
 from grok.measures.hindsight import hindsight as hindsight
+from grok.measures.irrep import irrep_measures as irrep_measures
 from grok.measures.kernel import kernel_drift as kernel_drift
 from grok.measures.norm import norm_growth as norm_growth
 from grok.measures.progress import progress_measures as progress_measures
 from grok.measures.shortcut import scale_shortcut as scale_shortcut
 from grok.measures.snapshot import Ablated as Ablated
 from grok.measures.snapshot import Circuit as Circuit
+from grok.measures.snapshot import Composition as Composition
 from grok.measures.snapshot import Measure as Measure
 from grok.measures.snapshot import MissingPart as MissingPart
 from grok.measures.snapshot import Readings as Readings
@@ -32,5 +34,6 @@ MEASURES: dict[str, Measure] = {
     "progress": progress_measures,
     "hindsight": hindsight,
     "ablation": ablations,
+    "irrep": irrep_measures,
 }
 """Measure of each family, under the family's name in the config."""

@@ -94,6 +94,21 @@ class Ablated(NamedTuple):
     """A line in place of the softmax over a and b."""
 
 
+class Composition(NamedTuple):
+    """What the composition of a group is read from, on all pairs (a, b) at index a n + b."""
+
+    group: str
+    """Name of the group."""
+    logits: Float[Tensor, "run pair n"]
+    """As the loss sees them, the ``=`` class cut off."""
+    matrices: Mapping[str, Float[Tensor, "run n _"]]
+    """W_E, W_U and the neuron-to-logit map W_L = W_U W_out, with a row per element."""
+    is_train: Bool[Tensor, "run pair"]
+    """Pairs that are trained on."""
+    keys: tuple[str, ...]
+    """Key representations that are given; none for those of the rule."""
+
+
 class Snapshot:
     """A model at one step.
 
@@ -120,6 +135,7 @@ class Snapshot:
         hessian: Products of the training loss's Hessian with vectors.
         circuit: What the circuit of addition mod p is read from.
         ablated: The network with a part of it replaced.
+        composition: What the composition of a group is read from.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
     """
@@ -143,6 +159,7 @@ class Snapshot:
         hessian: Callable[[], Hessian] | None = None,
         circuit: Callable[[], Circuit] | None = None,
         ablated: Callable[[], Ablated] | None = None,
+        composition: Callable[[], Composition] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
     ) -> None:
@@ -165,6 +182,7 @@ class Snapshot:
             "hessian": hessian,
             "circuit": circuit,
             "ablated": ablated,
+            "composition": composition,
         }
 
     def has(self, name: str) -> bool:
@@ -247,3 +265,8 @@ class Snapshot:
     def ablated(self) -> Ablated:
         """The network with a part of it replaced."""
         return self._get("ablated")
+
+    @cached_property
+    def composition(self) -> Composition:
+        """What the composition of a group is read from."""
+        return self._get("composition")

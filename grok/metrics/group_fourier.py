@@ -115,6 +115,18 @@ def irrep_power(
     return squares @ is_member.double()
 
 
+def pairs_by_product(table: Int[Tensor, "n n"]) -> Int64[Tensor, "n n"]:
+    """The pairs of each product: entry [h, a] is the index of the pair (a, b) with a·b = h.
+
+    Args:
+        table: Table of the group.
+    """
+    n = len(table)
+    b = table.argsort(dim=-1)  # a row is a permutation: entry [a, h] is the b with a·b = h
+    a = torch.arange(n, device=table.device)
+    return a * n + b.mT
+
+
 def product_means(
     logits: Float[Tensor, "*run pair cls"], table: Int[Tensor, "n n"]
 ) -> Float64[Tensor, "*run n cls"]:
@@ -130,11 +142,7 @@ def product_means(
     Reference:
         Not in a paper: the projection on functions of the product.
     """
-    n = len(table)
-    grid = rearrange(logits, "... (a b) cls -> ... a b cls", a=n, b=n)
-    b = table.argsort(dim=-1)  # a row is a permutation: entry [a, h] is the b with a·b = h
-    a = torch.arange(n, device=table.device)[:, None]
-    return grid[..., a, b, :].mean(dim=-3, dtype=torch.float64)
+    return logits[..., pairs_by_product(table), :].mean(dim=-2, dtype=torch.float64)
 
 
 def restrict_to_irreps(

@@ -69,12 +69,12 @@ def irreps(name: str) -> tuple[Irrep, ...]:
     ``D<n>``  ``trivial``; ``sign``, -1 for reflections; for even n ``alternating``, (-1)^k for
               x -> k + x and x -> k - x, and their product ``alternating-sign``; then ``j`` for
               0 < j < n / 2, rotation by 2 pi j k / n, in x -> k - x after diag(1, -1)
-    ``S<n>``  partitions in descending order, from ``(4)`` to the sign ``(1,1,1,1)``: Young's
-              orthogonal form
+    ``S<n>``  partitions in descending order, from ``4`` by way of ``2.2`` to the sign ``1.1.1.1``:
+              Young's orthogonal form
     ``A<n>``  the larger of each two conjugate partitions; a self-conjugate one is of complex type
-              for n = 3, 4 and splits in two for n = 5, 6, as ``(3,1,1)+`` and ``(3,1,1)-``
-    ``GxH``   tensor products such as ``(2,1)x1``. Two of complex type give two, ``1x2`` for
-              :math:`U \otimes V` and ``1x2*`` for :math:`U \otimes \bar V`: for ``C5xC7`` the
+              for n = 3, 4 and splits in two for n = 5, 6, as ``3.1.1+`` and ``3.1.1-``
+    ``GxH``   tensor products such as ``2.1x1``. Two of complex type give two, ``1x2`` for
+              :math:`U \otimes V` and ``1x-2`` for :math:`U \otimes \bar V`: for ``C5xC7`` the
               planes of angles 2 pi (g/5 ± 2 h/7)
     ========  =====================================================================================
 
@@ -117,7 +117,7 @@ def _tensor_products(first: _Named, second: _Named) -> _Named:
     for (of_first, U), (of_second, V) in product(first.items(), second.items()):
         products[f"{of_first}x{of_second}"] = _outer(U, V)
         if np.iscomplexobj(U) and np.iscomplexobj(V):
-            products[f"{of_first}x{of_second}*"] = _outer(U, V.conj())
+            products[f"{of_first}x-{of_second}"] = _outer(U, V.conj())
     return products
 
 
@@ -245,4 +245,4 @@ def _partitions(n: int, largest: int) -> list[_Shape]:
 
 
 def _name(shape: _Shape) -> str:
-    return f"({','.join(map(str, shape))})"
+    return ".".join(map(str, shape))

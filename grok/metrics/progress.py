@@ -15,6 +15,8 @@ from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from grok.metrics.fourier import fourier_basis
+from grok.metrics.group_fourier import pairs_by_product
+from grok.metrics.irrep_logits import losses_without
 from grok.metrics.pair_means import order_of, sum_means
 from grok.metrics.pair_waves import Block, keep_waves
 
@@ -129,14 +131,11 @@ def excluded_loss_by_frequency(
     is_counted: Bool[Tensor, "*#run pair"],
     means: Float[Tensor, "*run p cls"] | None = None,
 ) -> Float64[Tensor, "*run freq"]:
-    r"""Mean cross-entropy of addition when a single frequency is excluded, for each frequency.
+    """Mean cross-entropy of addition when a single frequency is excluded, for each frequency.
 
-    The excluded wave depends on a + b alone, so with :math:`g_k(s, c)` that of frequency k
-
-    .. math:: \sum_c e^{L_{abc} - g_k(a+b, c)} = \sum_c e^{L_{abc}} e^{-g_k(a+b, c)},
-
-    a matrix product for each residue s: all frequencies together cost less than one further pass
-    over the logits. The maximum over frequencies is the paper's measure that needs no key set.
+    The excluded wave depends on a + b alone, so that all frequencies together cost less than one
+    further pass over the logits (:func:`~grok.metrics.irrep_logits.losses_without`). The maximum
+    over frequencies is the paper's measure that needs no key set.
 
     Args:
         logits: Logits on all pairs.
@@ -151,20 +150,10 @@ def excluded_loss_by_frequency(
         Nanda et al., `Progress measures for grokking via mechanistic interpretability
         <https://arxiv.org/abs/2301.05217>`_, appendix C.2, footnote, and figure 15.
     """
-    p = order_of(logits)
-    wave = _waves(sum_means(logits) if means is None else means)
-    element = torch.arange(p, device=logits.device)
-    pair = element[None] * p + (element[:, None] - element[None]) % p  # of residue s and element a
-    by_residue = logits.double()[..., pair, :]
-    top = by_residue.amax(dim=-1, keepdim=True)
-    lowest = wave.amin(dim=-1, keepdim=True)
-    total = einsum(
-        (by_residue - top).exp(), (lowest - wave).exp(), "... s a c, ... freq s c -> ... freq s a"
-    )
-    right = torch.diagonal(by_residue, dim1=-3, dim2=-1).mT - top[..., 0]
-    shift = torch.diagonal(wave, dim1=-2, dim2=-1) - lowest[..., 0]
-    loss = total.log() - right[..., None, :, :] + shift[..., None]
-    weight = is_counted[..., pair].double()[..., None, :, :]
+    element = torch.arange(order_of(logits), device=logits.device)
+    table = (element[:, None] + element) % len(element)
+    loss = losses_without(logits, _waves(sum_means(logits) if means is None else means), table)
+    weight = is_counted[..., pairs_by_product(table)].double()[..., None, :, :]
     counted = torch.where(weight > 0, loss, torch.zeros_like(loss))
     return counted.sum(dim=(-2, -1)) / weight.sum(dim=(-2, -1))
 

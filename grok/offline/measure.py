@@ -1,13 +1,13 @@
 """Every measure that applies, on a checkpoint."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 
 from grok.config import MeasuresConfig, RunConfig
-from grok.config.measures import FamilyConfig, ProgressConfig
+from grok.config.measures import FamilyConfig, IrrepConfig, ProgressConfig
 from grok.data.pairs import pair_data
 from grok.inputs import InputError
 from grok.measures import MEASURES, Readings, Snapshot
@@ -22,8 +22,21 @@ COSTLY = ("kernel", "hessian", "ablation")
 OF_CIRCUIT = ("progress", "ablation")
 """Families of addition and subtraction, under a set of key frequencies."""
 
-NEEDS_SPLIT = ("norm/grad", "progress/excluded_single", "progress/excluded_max")
+NEEDS_SPLIT = (
+    "norm/grad",
+    "progress/excluded_single",
+    "progress/excluded_max",
+    "irrep/excluded_single",
+    "irrep/excluded_max",
+    "irrep/restricted_single",
+)
 """Beginnings of keys that depend on the split without naming it."""
+
+KEYED = ("progress", "irrep")
+"""Families with keys: frequencies, and names of irreducible representations."""
+
+Keys = Mapping[str, tuple[str, ...]]
+"""Keys by family."""
 
 
 class Measured(NamedTuple):
@@ -31,8 +44,8 @@ class Measured(NamedTuple):
 
     source: Source
     checkpoint: Loaded
-    keys: list[int]
-    """Key frequencies; empty where there are none, or none were looked for."""
+    keys: Keys
+    """Keys of each family that was read and has such."""
     readings: dict[str, float]
 
 
@@ -42,7 +55,7 @@ def measure(
     model: ModelOptions,
     *,
     families: Sequence[str] = (),
-    keys: Sequence[int] | None = (),
+    keys: Sequence[str] | None = (),
     rule: str = "L",
     tell: Callable[[int], None] = lambda done: None,
 ) -> Iterator[Measured]:
@@ -52,9 +65,11 @@ def measure(
         found: Checkpoints.
         data: Data of those that are not of a run of ours.
         model: What is said of models whose files do not.
-        families: Families to read; none for all that apply but :data:`COSTLY`.
-        keys: Key frequencies for all checkpoints; empty for those of the last checkpoint, as the
-            curves of Nanda et al. 2023 have them; None for those of each checkpoint by itself.
+        families: Families to read; none for all that apply but :data:`COSTLY`. On addition
+            ``irrep`` says what ``progress`` does and is read only if it is named.
+        keys: Key frequencies or representations for all checkpoints; empty for those of the last
+            checkpoint, as the curves of Nanda et al. 2023 have them; None for those of each
+            checkpoint by itself.
         rule: Where key frequencies are found: L, E or N.
         tell: Called with the number of checkpoints that are done.
 
@@ -63,78 +78,99 @@ def measure(
     """
     if unknown := [name for name in families if name not in MEASURES]:
         raise InputError(f"no family {unknown[0]!r}; there are: {', '.join(MEASURES)}")
-    chosen = [name for name in MEASURES if name in families] or [
-        name for name in MEASURES if name not in COSTLY
-    ]
-    if keys == () and len(found) > 1 and set(OF_CIRCUIT) & set(chosen):
-        last = _measure(found[-1], data, model, ["progress"], (), rule)
-        keys = tuple(last.keys)
+    asked = _Asked(
+        [name for name in MEASURES if name in families],
+        dict.fromkeys(KEYED, tuple(keys or ())),
+        rule,
+    )
+    wanted = {"progress" if name in OF_CIRCUIT else name for name in families or KEYED}
+    keyed = [name for name in KEYED if name in wanted]
+    if keys == () and len(found) > 1 and keyed:
+        last = _measure(found[-1], data, model, asked._replace(families=keyed))
+        asked = asked._replace(keys=last.keys)
     for done, source in enumerate(found, 1):
-        yield _measure(source, data, model, chosen, tuple(keys or ()), rule)
+        yield _measure(source, data, model, asked)
         tell(done)
 
 
-def _measure(
-    source: Source,
-    data: DataOptions,
-    model: ModelOptions,
-    families: Sequence[str],
-    keys: tuple[int, ...],
-    rule: str,
-) -> Measured:
+class _Asked(NamedTuple):
+    """What is asked for."""
+
+    families: list[str]
+    """Those that were named; empty for all that apply."""
+    keys: Keys
+    rule: str
+
+    def that_apply(self, config: RunConfig, is_ours: bool) -> list[str]:
+        """Families that can be read on a run."""
+        operation = config.data.operation
+        lacking = {"kernel"} if not is_ours else set()
+        lacking |= {"fourier"} if operation == "compose" else set()
+        lacking |= {"hindsight"}  # the curve of a folder is under the keys of its last checkpoint
+        lacking |= set(OF_CIRCUIT) if operation not in ("add", "sub") else set()
+        lacking |= {"ablation"} if config.model.n_layers > 1 else set()
+        lacking |= {"irrep"} if not config.data.table_group else set()
+        unasked = {*COSTLY, "irrep"} if operation == "add" else {*COSTLY}
+        chosen = self.families or [name for name in MEASURES if name not in unasked]
+        return [family for family in chosen if family not in lacking]
+
+
+def _measure(source: Source, data: DataOptions, model: ModelOptions, asked: _Asked) -> Measured:
     loaded = source.load(data, model)
     if not loaded.has_split:
         loaded = inferred_split(loaded)
-    config = _measuring(loaded.config, keys, rule)
+    families = asked.that_apply(loaded.config, is_ours=source.run is not None)
+    config = _measuring(loaded.config, families, asked)
     stack = Stack([config], [pair_data(config.data)])
     show(stack, 0, loaded.step or 0, loaded.parameters)
     snapshot = stack.snapshot()
-    applied = _that_apply(families, config, is_ours=source.run is not None)
     readings: dict[str, float] = {}
     with torch.no_grad():
-        for family in applied:
+        for family in families:
             readings |= _values(MEASURES[family](snapshot))
-        chosen = _keys(snapshot, readings) if set(OF_CIRCUIT) & set(applied) else []
+        keys = {family: _keys(family, readings) for family in KEYED if family in families}
+        if "ablation" in families:
+            keys["progress"] = keys.get("progress") or _key_frequencies(snapshot)
     kept = {key: x for key, x in readings.items() if _is_known(key, loaded, source)}
-    return Measured(source, loaded, chosen, {k: x for k, x in kept.items() if not _is_key(k)})
+    return Measured(source, loaded, keys, {k: x for k, x in kept.items() if "/key/" not in k})
 
 
-def _keys(snapshot: Snapshot, readings: dict[str, float]) -> list[int]:
-    """Key frequencies, found anew if no reading names them."""
-    if "progress/n_keys" in readings:
-        return [int(k.rpartition("/")[2]) for k, x in readings.items() if _is_key(k) and x == 1]
-    return analyse(snapshot).is_key[0].nonzero().flatten().tolist()
-
-
-def _measuring(config: RunConfig, keys: tuple[int, ...], rule: str) -> RunConfig:
-    """The config with measures of the circuit switched on where they exist."""
+def _measuring(config: RunConfig, families: Sequence[str], asked: _Asked) -> RunConfig:
+    """The config with the measures switched on that need keys."""
     measures = MeasuresConfig()
-    if config.data.operation in ("add", "sub"):
-        progress = ProgressConfig(enabled=True, keys=keys, rule=rule)  # pyright: ignore
-        ablation = FamilyConfig(enabled=config.model.n_layers == 1)
-        measures = MeasuresConfig(progress=progress, ablation=ablation)
     try:
+        if set(OF_CIRCUIT) & set(families):
+            keys = _frequencies(asked.keys.get("progress", ()))
+            progress = ProgressConfig(enabled=True, keys=keys, rule=asked.rule)  # pyright: ignore
+            ablation = FamilyConfig(enabled="ablation" in families)
+            measures = replace(measures, progress=progress, ablation=ablation)
+        if "irrep" in families:
+            irrep = IrrepConfig(enabled=True, keys=asked.keys.get("irrep", ()))
+            measures = replace(measures, irrep=irrep)
         return replace(config, measures=measures)
     except ValueError as error:
         raise InputError(str(error)) from error
 
 
-def _that_apply(families: Sequence[str], config: RunConfig, is_ours: bool) -> list[str]:
-    operation = config.data.operation
-    lacking = {"kernel"} if not is_ours else set()
-    lacking |= {"fourier"} if operation == "compose" else set()
-    lacking |= {"hindsight"}  # the curve of a folder is under the keys of its last checkpoint
-    lacking |= set(OF_CIRCUIT) if operation not in ("add", "sub") else set()
-    lacking |= {"ablation"} if config.model.n_layers > 1 else set()
-    return [family for family in families if family not in lacking]
+def _frequencies(keys: Sequence[str]) -> tuple[int, ...]:
+    if wrong := [key for key in keys if not (key.isascii() and key.isdigit())]:
+        raise InputError(f"keys={wrong[0]}: allowed are last, each, or numbers such as 14,35,41")
+    return tuple(int(key) for key in keys)
+
+
+def _keys(family: str, readings: Mapping[str, float]) -> tuple[str, ...]:
+    """The keys that the readings of a family have marked."""
+    start = f"{family}/key/"
+    return tuple(k.removeprefix(start) for k, x in readings.items() if k.startswith(start) and x)
+
+
+def _key_frequencies(snapshot: Snapshot) -> tuple[str, ...]:
+    """Key frequencies of a network of which no reading names them."""
+    return tuple(map(str, analyse(snapshot).is_key[0].nonzero().flatten().tolist()))
 
 
 def _values(readings: Readings) -> dict[str, float]:
     return {key: float(x[0]) for key, x in readings.items()}
-
-
-def _is_key(name: str) -> bool:
-    return name.startswith("progress/key/")
 
 
 def _is_known(key: str, loaded: Loaded, source: Source) -> bool:

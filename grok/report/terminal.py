@@ -27,6 +27,7 @@ _SHOWN_FINAL = {
     "attn/entropy/0": "attention entropy (nats)",
     "fourier/c": "Fourier concentration",
     "compress/effective_rank/test": "effective rank, test",
+    "irrep/fve_in_keys": "logits explained by key irreps",
 }
 
 _PHASES = {
@@ -34,6 +35,7 @@ _PHASES = {
     "t_form": "end of circuit formation",
     "t_clean": "end of cleanup",
 }
+_KEYS = {"progress": "key frequencies", "irrep": "key irreps"}
 
 
 def print_summary(found: Mapping[str, Any]) -> None:
@@ -57,6 +59,8 @@ def print_summary(found: Mapping[str, Any]) -> None:
     for key, meaning in _SHOWN_FINAL.items():
         if key in found["final"]:
             table.add_row(meaning, f"{found['final'][key]:.4g}")
+    for family, keys in found["keys"].items():
+        table.add_row(_KEYS[family], ", ".join(keys) or "none")
     if found["steps_per_second"]:
         table.add_row("speed", f"{found['steps_per_second']:.1f} steps/s, readings included")
     table.add_row("folder", _near(Path(found["dir"])))

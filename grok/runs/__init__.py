@@ -20,6 +20,7 @@ from grok.runs.run import write_status as write_status
 from grok.runs.store import RunStore as RunStore
 from grok.runs.store import default_runs_dir as default_runs_dir
 from grok.runs.summary import EVENTS as EVENTS
+from grok.runs.summary import keys_found as keys_found
 from grok.runs.summary import onsets as onsets
 from grok.runs.summary import summary as summary
 from grok.runs.writer import ReadingsWriter as ReadingsWriter

@@ -87,6 +87,21 @@ def _series(table: pl.DataFrame, key: str) -> tuple[np.ndarray, np.ndarray]:
     return series["step"].to_numpy(), series[key].to_numpy()
 
 
+def keys_found(run: Run) -> dict[str, list[str]]:
+    """Key frequencies and irreducible representations of the last reading, by measure family.
+
+    Numbers in their order, then names in theirs. A family that was not read is left out.
+    """
+    found: dict[str, list[str]] = {}
+    for key, value in run.final().items():
+        family, is_mark, name = key.partition("/key/")
+        if is_mark:
+            found.setdefault(family, []).extend([name] if value == 1 else [])
+    for names in found.values():
+        names.sort(key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+    return found
+
+
 def summary(run: Run) -> dict[str, Any]:
     """The run as one object: what ``grok train --json`` prints."""
     status, found, ends = run.status(), loss_slingshots(run), phase_ends(run)
@@ -99,6 +114,7 @@ def summary(run: Run) -> dict[str, Any]:
         "onset": onsets(run),
         "slingshots": None if found is None else found._asdict(),
         "phases": None if ends is None else ends._asdict(),
+        "keys": keys_found(run),
         "final": run.final(),
         "steps_per_second": status.get("steps_per_second"),
     }

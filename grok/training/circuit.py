@@ -1,15 +1,15 @@
-"""What the circuit of addition mod p is read from, for a stack.
+"""What the circuits of addition mod p and of composition are read from, for a stack.
 
-Shapes as in :mod:`grok.training.stack`; ``p`` - group order.
+Shapes as in :mod:`grok.training.stack`; ``p``, ``n`` - group order.
 """
 
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from grok.measures.snapshot import Circuit
+from grok.measures.snapshot import Circuit, Composition
 
 if TYPE_CHECKING:
     from grok.training.stack import Stack
@@ -32,21 +32,65 @@ def circuit(
         neurons: Of the last layer, after the non-linearity, at the last position.
         to_first: Of the first layer, pattern from the last position to the first.
     """
-    p, params, norm = stack.data[0].n, stack.params, stack.config.model.norm
-    pair = addition_order(stack)
-    is_train = torch.zeros(logits.shape[:2], dtype=torch.bool, device=stack.device)
-    W_U = params["W_E" if stack.config.model.tied else "W_U"].detach()[:, :p]
-    W_out = params[f"blocks.{stack.config.model.n_layers - 1}.W_out"].detach()
+    norm, pair = stack.config.model.norm, addition_order(stack)
     return Circuit(
-        (stack.readout(logits, rows=None)[:, :, :p] / stack.temperature)[:, pair],
+        _seen_logits(stack, logits)[:, pair],
         neurons[:, pair],
-        stack.readout_scale / stack.temperature * (W_U @ W_out),
+        _neuron_logit_map(stack),
         not (norm.peri or norm.post or norm.final),
         to_first[:, pair],
-        is_train.scatter(1, stack.train, True)[:, pair],
+        _is_train(stack)[:, pair],
         stack.config.measures.progress.keys,
         stack.config.measures.progress.rule,
     )
+
+
+def composition(stack: "Stack", logits: Float[Tensor, "run pair cls"]) -> Composition:
+    """Logits on all pairs and the matrices with a row per element.
+
+    The scale of the read-out and the temperature are in the logits, in W_U and in W_L.
+
+    Args:
+        stack: Runs that compose a group, or add mod p.
+        logits: The model's outputs f.
+    """
+    W_E = stack.params["W_E"][:, : stack.data[0].n].detach()
+    return Composition(
+        stack.config.data.table_group,
+        _seen_logits(stack, logits),
+        {"W_E": W_E, "W_U": _scale(stack) * _unembedding(stack), "W_L": _neuron_logit_map(stack)},
+        _is_train(stack),
+        stack.config.measures.irrep.key_names,
+    )
+
+
+def _scale(stack: "Stack") -> Float[Tensor, "run 1 1"]:
+    """Factor between the model's outputs and the logits of the loss."""
+    return stack.readout_scale / stack.temperature
+
+
+def _seen_logits(stack: "Stack", logits: Float[Tensor, "run pair cls"]) -> Tensor:
+    """Logits as the loss sees them, without the ``=`` class."""
+    n = stack.data[0].n
+    return stack.readout(logits, rows=None)[:, :, :n] / stack.temperature
+
+
+def _unembedding(stack: "Stack") -> Float[Tensor, "run n d_model"]:
+    """Rows of W_U for the elements."""
+    W_U = stack.params["W_E" if stack.config.model.tied else "W_U"]
+    return W_U[:, : stack.data[0].n].detach()
+
+
+def _neuron_logit_map(stack: "Stack") -> Float[Tensor, "run n d_mlp"]:
+    """W_L = W_U W_out in the units of the logits."""
+    W_out = stack.params[f"blocks.{stack.config.model.n_layers - 1}.W_out"].detach()
+    return _scale(stack) * (_unembedding(stack) @ W_out)
+
+
+def _is_train(stack: "Stack") -> Bool[Tensor, "run pair"]:
+    """Whether each row of the operation table is trained on."""
+    nowhere = torch.zeros(stack.c.shape, dtype=torch.bool, device=stack.device)
+    return nowhere.scatter(1, stack.train, True)
 
 
 def addition_order(stack: "Stack") -> Int[Tensor, " pair"]:

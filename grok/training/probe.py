@@ -16,7 +16,7 @@ from grok.measures import Snapshot
 from grok.models.config import has_tables
 from grok.models.forms import attention_rows, pair_tokens, token_forward
 from grok.training.ablation import ablated
-from grok.training.circuit import circuit
+from grok.training.circuit import circuit, composition
 from grok.training.curvature import hessian
 from grok.training.kernel import kernel_pair
 from grok.training.shortcut import shortcut_predictions
@@ -73,6 +73,9 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         else None,
         ablated=(lambda: ablated(stack, lambda: snapshot.circuit.neurons, CHUNK))
         if measures.ablation.enabled
+        else None,
+        composition=(lambda: composition(stack, output().logits))
+        if stack.config.data.table_group
         else None,
         loss=lambda h, labels: stack.loss(h, labels, torch.float64),
         active=stack.alive.clone(),

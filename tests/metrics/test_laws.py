@@ -42,6 +42,7 @@ from grok.metrics.group_fourier import (
     product_means,
     restrict_to_irreps,
 )
+from grok.metrics.irrep_logits import irrep_parts, irrep_shares, losses_without
 from grok.metrics.kernel import (
     centred_label_alignment,
     kernel_cosine_distance,
@@ -96,6 +97,7 @@ WITHOUT_RUNS = {
     "median_of_three",
     "onset",
     "order_of",
+    "pairs_by_product",
     "phases",
     "slingshots",
     "sustained_onset",
@@ -203,6 +205,17 @@ CASES = {
     "character_coefficients": Case(
         partial(character_coefficients, characters=irrep_characters("S3"), table=TABLE),
         (gaussian(4, 36, 6),),
+    ),
+    "irrep_parts": Case(
+        partial(irrep_parts, basis=BASIS, index=INDEX, n_irreps=3, table=TABLE),
+        (gaussian(4, 36, 5),),
+    ),
+    "irrep_shares": Case(
+        partial(irrep_shares, basis=BASIS, index=INDEX, n_irreps=3, table=TABLE),
+        (gaussian(4, 36, 6),),
+    ),
+    "losses_without": Case(
+        partial(losses_without, table=TABLE), (gaussian(4, 36, 6), gaussian(4, 2, 6, 6))
     ),
     "gram_eigenvalues": Case(gram_eigenvalues, (gaussian(4, 12, 5),)),
     "singular_values": Case(singular_values, (gaussian(4, 12, 5),)),

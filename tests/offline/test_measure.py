@@ -2,18 +2,22 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
 from torch import Tensor
 
 from grok.cli import main
-from grok.config import Schedule
+from grok.config import CheckpointConfig, RunConfig, Schedule
 from grok.data.pairs import split_rows
 from grok.formats import FORMATS, Published, write_checkpoint
 from grok.lit.train import train
+from grok.report.terminal import print_summary
+from grok.runs import summary
 from tests.builders import tiny
 from tests.fourier_network import fourier_config, fourier_parameters
 from tests.running import measures
@@ -174,6 +178,76 @@ def test_a_run_of_ours_is_measured_as_it_was_live(
         assert found["step"] == 20
         for key in ("loss/train", "loss/test", "acc/test", "norm/theta/all", "norm/change"):
             assert found["readings"][key] == live[key], key
+
+
+def of_s3(**fields: Any) -> RunConfig:
+    """Twenty updates on S3 with three checkpoints, irreps read at each."""
+    every = measures(irrep=Schedule(every=10))
+    of: dict[str, Any] = {"operation": "compose", "group": "S3", "p": 113, "n_steps": 20}
+    kept = CheckpointConfig(every=10)
+    return tiny(**({**of, "measures": every, "checkpoint": kept} | fields))
+
+
+def test_irreps_of_a_run_are_read_live_and_from_its_checkpoints_alike(tmp_path: Path) -> None:
+    live = train(of_s3(), tmp_path / "live", progress=False)
+    late = train(of_s3(measures=measures(irrep=None)), tmp_path / "late", progress=False)
+    assert not any(key.startswith("irrep/") for key in late.final())
+    with patch("grok.lit.replay.replay", side_effect=AssertionError("the checkpoints suffice")):
+        late = train(of_s3(), tmp_path / "late", progress=False)
+    assert "irrep/restricted/test" in live.final()
+    assert late.readings().equals(live.readings())
+
+
+def test_the_summary_of_a_run_names_its_irreps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = replace(of_s3().measures.irrep, keys=("1.1.1",))
+    config = of_s3(measures=replace(of_s3().measures, irrep=given))
+    stored = train(config, tmp_path, progress=False)
+    assert summary(stored)["keys"] == {"irrep": ["1.1.1"]}
+    capsys.readouterr()
+    print_summary(summary(stored))
+    assert "key irreps 1.1.1 " in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_run_on_a_group_is_measured_as_it_was_live_and_names_its_irreps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored, runs = train(of_s3(), tmp_path, progress=False), f"--runs_dir={tmp_path}"
+    capsys.readouterr()
+    live = {key: x for key, x in stored.final().items() if key.startswith("irrep/")}
+    marks = {key: live.pop(key) for key in list(live) if key.startswith("irrep/key/")}
+    found = run(capsys, stored.key, runs, "--keys=each")
+    assert [each["step"] for each in found] == [0, 10, 20]
+    readings = found[-1]["readings"]
+    assert {f"irrep/key/{key}" for key in readings.pop("irrep/keys")} == {
+        key for key, x in marks.items() if x
+    }
+    assert {key: x for key, x in readings.items() if key.startswith("irrep/")} == live
+    assert not any(key.startswith(("progress/", "fourier/")) for key in readings)
+
+
+def test_irreps_may_be_given_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored, runs = train(of_s3(), tmp_path, progress=False), f"--runs_dir={tmp_path}"
+    fixed = run(capsys, stored.key, runs, "--keys=1.1.1")
+    assert [each["readings"]["irrep/keys"] for each in fixed] == [["1.1.1"]] * 3
+    assert main(["measure", stored.key, runs, "--keys=2.1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(" 2.1")
+    assert main(["measure", stored.key, runs, "--keys=2"]) == 2
+    assert "measures.irrep.keys has 2: allowed are 2.1, 1.1.1" in capsys.readouterr().err
+
+
+def test_on_addition_irreps_are_read_only_if_they_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "model.pt"
+    write_checkpoint(file, published(11), "progress_measures")
+    assert "irrep/keys" not in run(capsys, str(file))["readings"]
+    found = run(capsys, str(file), "--families=irrep,progress")["readings"]
+    assert found["irrep/keys"] == ["3", "4", "5"]
+    assert found["progress/keys"] == [3, 4, 5]
+    assert found["irrep/restricted/all"] == pytest.approx(found["progress/restricted/sum/all"])
+    assert not [k for k in found if k.startswith(("irrep/excluded_single", "irrep/excluded_max"))]
 
 
 @pytest.mark.parametrize(
