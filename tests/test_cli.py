@@ -107,7 +107,7 @@ def test_a_bare_call_shows_the_usage_and_is_unusable(grok: Grok) -> None:
 
 
 def test_an_unknown_command_lists_those_there_are(grok: Grok) -> None:
-    names = "train, sweep, reproduce, list, export, rm"
+    names = "train, sweep, reproduce, measure, convert, list, export, rm"
     assert_one_line(grok("trian"), 2, f"no command 'trian'; there are: {names}")
 
 
@@ -117,7 +117,7 @@ def test_the_version_is_that_of_the_package(grok: Grok) -> None:
     assert grok("--version").out == f"grok {version('grokking-lab')}\n"
 
 
-@pytest.mark.parametrize("command", ["list", "export", "rm"])
+@pytest.mark.parametrize("command", ["measure", "convert", "list", "export", "rm"])
 def test_each_command_has_help(
     command: str, grok: Grok, capsys: pytest.CaptureFixture[str]
 ) -> None:
