@@ -25,6 +25,7 @@ from grok.models.forms import Form
 from grok.runs import ReadingsWriter, RunLock, RunStore
 from grok.tracking import make_tracker
 from grok.training import Stack
+from tests.bench.progress import progress_reading, progress_share
 from tests.bench.protocol import Result, interleaved, judge
 from tests.bench.sweep import sweep
 
@@ -222,6 +223,8 @@ CASES: dict[str, list[Callable[[], Iterator[Result]]]] = {
     "overhead": [overhead_near_empty, overhead_training],
     "folded-vs-full": [forms],
     "measures-share": [measures_share],
+    "progress-share": [progress_share],
+    "progress-reading": [progress_reading],
     "memory": [memory],
     "startup": [startup],
     "sweep": [sweep],

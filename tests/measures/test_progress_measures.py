@@ -1,5 +1,6 @@
 """Progress measures of networks whose circuit is known."""
 
+import itertools
 import math
 from dataclasses import replace
 from typing import Any
@@ -13,10 +14,12 @@ from grok.config.measures import MeasuresConfig, ProgressConfig
 from grok.data.config import DataConfig
 from grok.keys import find_key
 from grok.measures import MEASURES, Readings
-from grok.metrics.logit_waves import cosine_coefficients
-from grok.metrics.loss import cross_entropy
+from grok.metrics.logit_waves import cosine_coefficients, without_cosines
+from grok.metrics.loss import accuracy, cross_entropy
+from grok.metrics.pair_waves import BLOCKS
+from grok.metrics.progress import excluded_logits, restricted_logits
 from grok.training import Stack
-from tests.builders import make_stack, tiny
+from tests.builders import make_stack, random_parameters, tiny
 from tests.fourier_network import fourier_config, fourier_parameters
 
 ALPHA = {3: 7.0, 4: 6.0, 5: 5.0}
@@ -141,6 +144,46 @@ def test_readings_are_those_of_the_model(operation: Any, fields: dict[str, Any])
         torch.stack([read(stack)[f"progress/alpha/{k}"] for k in range(1, p // 2 + 1)], dim=-1),
         cosine_coefficients(logits)[:, 1:],
     )
+
+
+@pytest.mark.parametrize("p", [7, 8])
+def test_losses_are_those_of_the_logits_written_out(p: int) -> None:
+    """Two runs of random weights, whose key sets differ in size."""
+    stack = make_stack(measuring(tiny(p=p)), measuring(tiny(p=p, init_seed=3, split_seed=3)))
+    for name, value in random_parameters(stack.model, 2).items():
+        stack.params[name].data[:] = value
+    readings, circuit = read(stack), stack.snapshot().circuit
+    is_key = torch.stack([readings[f"progress/key/{k}"] for k in range(p // 2 + 1) if k], dim=-1)
+    is_key = torch.cat([torch.zeros(2, 1), is_key], dim=-1) == 1
+    logits, pair = circuit.logits, torch.arange(p * p)
+    through = circuit.neurons @ circuit.neuron_logit_map.mT
+    cubes = without_cosines(logits, is_key)
+    expected = {
+        "cube": (logits - cubes, cubes),
+        "mlp": (
+            logits - through + restricted_logits(through, is_key),
+            logits - through + excluded_logits(through, is_key),
+        ),
+    } | {
+        b: (restricted_logits(logits, is_key, b), excluded_logits(logits, is_key, b))
+        for b in BLOCKS
+    }
+    labels = (pair // p + pair % p) % p
+    splits = {
+        "train": circuit.is_train,
+        "test": ~circuit.is_train,
+        "all": torch.ones(2, p * p) == 1,
+    }
+    for (variant, both), (split, rows), run in itertools.product(
+        expected.items(), splits.items(), range(2)
+    ):
+        for name, x in zip(("restricted", "excluded"), both, strict=True):
+            loss = cross_entropy(x[run, rows[run]], labels[rows[run]])
+            key = f"progress/{name}/{variant}/{split}"
+            torch.testing.assert_close(readings[key][run], loss, msg=key)
+        right = accuracy(both[0][run, rows[run]], labels[rows[run]])
+        if variant == "sum":
+            torch.testing.assert_close(readings[f"progress/restricted_acc/{split}"][run], right)
 
 
 def test_scale_and_temperature_are_in_logits_and_map() -> None:

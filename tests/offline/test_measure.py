@@ -250,6 +250,21 @@ def test_on_addition_irreps_are_read_only_if_they_are_named(
     assert not [k for k in found if k.startswith(("irrep/excluded_single", "irrep/excluded_max"))]
 
 
+def test_ablations_are_read_when_they_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for step, alpha in ((1, {3: 7.0}), (2, {3: 7.0, 4: 6.0})):
+        write_checkpoint(tmp_path / f"{step}.safetensors", published(11, alpha, step), "grok")
+    first, last = run(capsys, str(tmp_path), "--families=ablation")
+    assert first["readings"]["progress/keys"] == last["readings"]["progress/keys"] == [3, 4]
+    both = loss_of(11, {3: 7.0, 4: 6.0})
+    for name in ("A2", "A5", "A7/zero", "A12"):
+        assert last["readings"][f"ablation/{name}"] == pytest.approx(both, rel=1e-4)
+    assert last["readings"]["ablation/A4/4"] == pytest.approx(loss_of(11, {3: 7.0}), rel=1e-4)
+    every = run(capsys, str(tmp_path / "2.safetensors"))["readings"]
+    assert not any(key.startswith("ablation/") for key in every)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
