@@ -333,10 +333,3 @@ UNIT: dict[str, dict[str, dict[str, float]]] = {
     "PM-U8": {"difference": {"grok/23": 0.0}},
 }
 """Readings with which each claim of tier U holds."""
-
-SHOWN_ONLY = {
-    ("PM-C6", EXCLUDED),
-    ("PM-C6", "norm/squared"),
-    ("PM-C24", EXCLUDED),
-}
-"""Readings that do not enter a criterion: they place another phase."""

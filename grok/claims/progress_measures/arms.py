@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
+
 from grok.claims.claim import Arm
 from grok.claims.evidence import ArmEvidence, NotRun
 from grok.claims.sample import Sample
-from grok.metrics.phases import phases
+from grok.metrics.phases import Phases, Series, phases
 
 FIVE = (0, 1, 2, 3, 4)
 """Seeds of the mainline run (0) and of appendix C.2.1."""
@@ -49,21 +51,25 @@ def uniform(arm: ArmEvidence) -> float:
 
 
 def boundaries(arm: ArmEvidence) -> dict[str, Sample]:
-    """``t_mem``, ``t_form`` and ``t_clean`` of each seed, infinite where a phase does not end."""
+    """``t_mem``, ``t_form`` and ``t_clean`` of each seed, infinite where a phase does not end.
+
+    NaN where one of the readings that they rest on is.
+    """
     keys = (EXCLUDED, "loss/test", "norm/squared")
     for key in keys:
         arm.last(key)
-    found = {seed: phases(*(arm.series(k, seed) for k in keys), p_of(arm)) for seed in arm.runs}
+    found = {seed: _ends([arm.series(key, seed) for key in keys], p_of(arm)) for seed in arm.runs}
     return {
-        name: Sample(
-            {
-                s: math.inf if (t := getattr(x, name)) is None else float(t)
-                for s, x in found.items()
-            },
-            horizon=float(arm.n_steps),
-        )
-        for name in ("t_mem", "t_form", "t_clean")
+        name: Sample({s: t[i] for s, t in found.items()}, horizon=float(arm.n_steps))
+        for i, name in enumerate(Phases._fields)
     }
+
+
+def _ends(series: list[Series], p: int) -> tuple[float, ...]:
+    """Steps of the three ends."""
+    if any(np.isnan(values).any() for _, values in series):
+        return (math.nan,) * 3
+    return tuple(math.inf if t is None else float(t) for t in phases(*series, p))
 
 
 def value_at(arm: ArmEvidence, key: str, seed: str, step: float) -> float:

@@ -4,7 +4,10 @@ Bounds stem from nine published models of addition mod 113 or 118 with weight de
 the medium preset (40 % of the pairs, 5,000 steps), tier F the mainline run.
 """
 
+import math
 from collections.abc import Callable, Iterator
+
+import numpy as np
 
 from grok.claims.claim import Claim, Part, above, at_least, at_most, claim, shown, within
 from grok.claims.evidence import ArmEvidence, Evidence
@@ -82,7 +85,11 @@ def cosines(arm: ArmEvidence) -> Iterator[Part]:
         k: arm.last(f"progress/alpha/{k}").values
         for k in sorted({k for s in sets.values() for k in s})
     }
-    least = {seed: min((alphas[k][seed] for k in ks), default=0.0) for seed, ks in sets.items()}
+    # Of no key it is 0, which is not above 0. NumPy's minimum keeps NaN, Python's may not.
+    least = {
+        seed: float(np.min([alphas[k][seed] for k in ks], initial=math.inf)) if ks else 0.0
+        for seed, ks in sets.items()
+    }
     yield above("smallest coefficient of a key", Sample(least), 0)
     loss = _difference(arm, "progress/restricted/cube/all", "loss/all")
     yield at_most("loss of the sum of cosines - loss", loss, 0)

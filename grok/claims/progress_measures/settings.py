@@ -123,7 +123,7 @@ def _spikes(arm: ArmEvidence) -> Sample:
         steps, values = arm.series("loss/train", seed)
         least = np.minimum.accumulate(values)
         after = steps > clean[seed]
-        is_known = math.isfinite(clean[seed])
+        is_known = math.isfinite(clean[seed]) and np.isfinite(values).all()
         found[seed] = float((values > 10 * least)[after].sum()) if is_known else math.nan
     return Sample(found)
 
