@@ -6,7 +6,7 @@ own, in its own precision, norms included.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -35,44 +35,73 @@ def ablated(
         neurons: What the neurons are, after the non-linearity, on all pairs.
         chunk: Pairs in one pass through the MLP.
     """
-    model, params = stack.model, {name: x.detach() for name, x in stack.params.items()}
-    order = addition_order(stack)
-    a, b = stack.a[:, order], stack.b[:, order]
-    t = tables(model, params)
-    e = rearrange(t.e, "run d_model -> run 1 d_model")
-    scores = token_scores(model, t, a, b)
-
-    def attention_out(pattern: Tensor) -> Tensor:
-        return model.attention_out(params, _BLOCK, mixed(model, t, a, b, pattern))
-
-    @cache
-    def as_trained() -> Tensor:
-        return attention_out(scores.softmax(dim=2))
-
-    def resid_mid(stream: Tensor, attn_out: Tensor) -> Tensor:
-        return model.added(params, _BLOCK + "ln1_post", stream, attn_out)
-
-    def logits(skip: Tensor, n: Tensor) -> Tensor:
-        """From what passes the MLP by and the neurons; either may be the same for all pairs."""
-        added = model.added(params, _BLOCK + "ln2_post", skip, model.mlp_out(params, _BLOCK, n))
-        f = model.unembedded(params, added)[1].expand(-1, len(order), -1)
-        h = stack.readout(f, rows=order[None]) / stack.temperature
-        return h[:, :, : model.n]
-
-    def after_attention(mid: Tensor) -> Tensor:
-        n = [model.neurons(params, _BLOCK, part)[2] for part in mid.split(chunk, dim=1)]
-        return logits(mid, torch.cat(n, dim=1))
+    parts = _Parts(stack, chunk)
+    e, nothing = parts.e, torch.zeros_like(parts.e)
 
     def other_skip(is_mean: bool) -> Tensor:
-        mid = resid_mid(e, as_trained())
+        mid = parts.resid_mid(e, parts.as_trained)
         mean = mid.mean(dim=1, keepdim=True, dtype=torch.float64).to(mid.dtype)
-        return logits(mean if is_mean else torch.zeros_like(mean), neurons())
+        return parts.logits(mean if is_mean else nothing, neurons())
 
     return Ablated(
-        other_neurons=lambda n: logits(resid_mid(e, as_trained()), n),
+        other_neurons=lambda n: parts.logits(parts.resid_mid(e, parts.as_trained), n),
         other_skip=other_skip,
-        no_attention=lambda: after_attention(resid_mid(e, torch.zeros_like(e))),
-        attention_alone=lambda: after_attention(resid_mid(torch.zeros_like(e), as_trained())),
-        no_equals=lambda: after_attention(resid_mid(e, attention_out(without_equals(scores)))),
-        linear=lambda: after_attention(resid_mid(e, attention_out(linear_pattern(scores)))),
+        no_attention=lambda: parts.after_attention(e, nothing),
+        attention_alone=lambda: parts.after_attention(nothing, parts.as_trained),
+        no_equals=lambda: parts.after_attention(
+            e, parts.attention_out(without_equals(parts.scores))
+        ),
+        linear=lambda: parts.after_attention(e, parts.attention_out(linear_pattern(parts.scores))),
     )
+
+
+class _Parts:
+    """The steps of the network on all pairs, each given what it reads."""
+
+    def __init__(self, stack: "Stack", chunk: int) -> None:
+        self.stack, self.chunk = stack, chunk
+        self.params = {name: x.detach() for name, x in stack.params.items()}
+        self.order = addition_order(stack)
+        self.a, self.b = stack.a[:, self.order], stack.b[:, self.order]
+        self.tables = tables(stack.model, self.params)
+        self.e = rearrange(self.tables.e, "run d_model -> run 1 d_model")
+        self.scores = token_scores(stack.model, self.tables, self.a, self.b)
+
+    @cached_property
+    def as_trained(self) -> Float[Tensor, "run pair d_model"]:
+        """What attention adds to the stream in the network as it is."""
+        return self.attention_out(self.scores.softmax(dim=2))
+
+    def attention_out(
+        self, pattern: Float[Tensor, "run pair key head"]
+    ) -> Float[Tensor, "run pair d_model"]:
+        """What attention adds under another pattern."""
+        model = self.stack.model
+        z = mixed(model, self.tables, self.a, self.b, pattern)
+        return model.attention_out(self.params, _BLOCK, z)
+
+    def resid_mid(
+        self, stream: Float[Tensor, "run 1 d_model"], attn_out: Float[Tensor, "run some d_model"]
+    ) -> Float[Tensor, "run some d_model"]:
+        """The stream after attention."""
+        return self.stack.model.added(self.params, _BLOCK + "ln1_post", stream, attn_out)
+
+    def after_attention(
+        self, stream: Float[Tensor, "run 1 d_model"], attn_out: Float[Tensor, "run some d_model"]
+    ) -> Float[Tensor, "run pair p"]:
+        """Logits, the MLP computed anew."""
+        mid, model = self.resid_mid(stream, attn_out), self.stack.model
+        neurons = [
+            model.neurons(self.params, _BLOCK, some)[2] for some in mid.split(self.chunk, dim=1)
+        ]
+        return self.logits(mid, torch.cat(neurons, dim=1))
+
+    def logits(
+        self, skip: Float[Tensor, "run skip d_model"], neurons: Float[Tensor, "run some d_mlp"]
+    ) -> Float[Tensor, "run pair p"]:
+        """Logits of what passes the MLP by and of neurons; either may be one row for all pairs."""
+        stack, model = self.stack, self.stack.model
+        mlp_out = model.mlp_out(self.params, _BLOCK, neurons)
+        resid_post = model.added(self.params, _BLOCK + "ln2_post", skip, mlp_out)
+        f = model.unembedded(self.params, resid_post)[1].expand(-1, len(self.order), -1)
+        return (stack.readout(f, rows=self.order[None]) / stack.temperature)[:, :, : model.n]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from grok.config.measures import FamilyConfig, MeasuresConfig, ProgressConfig
 from grok.measures import MEASURES, MissingPart, Readings, Snapshot
 from grok.metrics.fourier import fourier_power
 from grok.training import Stack, probe
@@ -14,14 +15,24 @@ from tests.builders import make_stack, tiny
 
 
 def make(**fields: Any) -> Stack:
-    configs = [tiny(init_seed=s, split_seed=s, readout_scale=1.0 + s, **fields) for s in range(2)]
+    measures = MeasuresConfig()
+    if "operation" not in fields:
+        measures = MeasuresConfig(
+            progress=ProgressConfig(enabled=True),
+            ablation=FamilyConfig(enabled="n_layers" not in fields),
+        )
+    configs = [
+        tiny(init_seed=s, split_seed=s, readout_scale=1.0 + s, measures=measures, **fields)
+        for s in range(2)
+    ]
     stack = make_stack(*configs)
     stack.advance(3)
     return stack
 
 
 def all_readings(snapshot: Snapshot) -> Readings:
-    return {key: x for measure in MEASURES.values() for key, x in measure(snapshot).items()}
+    measures = [m for name, m in MEASURES.items() if name != "ablation" or snapshot.has("ablated")]
+    return {key: x for measure in measures for key, x in measure(snapshot).items()}
 
 
 def test_one_forward_pass_serves_all_measures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,8 +44,11 @@ def test_one_forward_pass_serves_all_measures(monkeypatch: pytest.MonkeyPatch) -
     assert calls["probe"] == 1
 
 
-def test_the_probe_does_not_depend_on_its_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    stack = make(n_layers=2)
+@pytest.mark.parametrize("fields", [{}, {"n_layers": 2}], ids=str)
+def test_the_probe_does_not_depend_on_its_chunks(
+    fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = make(**fields)
     readings = all_readings(stack.snapshot())
     monkeypatch.setattr(probe, "CHUNK", 10)
     torch.testing.assert_close(all_readings(stack.snapshot()), readings)
