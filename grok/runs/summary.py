@@ -68,7 +68,8 @@ def phase_ends(run: Run) -> Phases | None:
     keys = ("hindsight/excluded/sum/train", "loss/test", "norm/squared")
     if not set(keys) <= set(table.columns):
         return None
-    return phases(*(_series(table, key) for key in keys), run.config.data.p)
+    excluded, test, squared = (_series(table, key) for key in keys)
+    return phases(excluded, test, squared, run.config.data.p)
 
 
 def loss_slingshots(run: Run) -> Slingshots | None:

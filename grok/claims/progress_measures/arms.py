@@ -58,14 +58,21 @@ def boundaries(arm: ArmEvidence) -> dict[str, Sample]:
     keys = (EXCLUDED, "loss/test", "norm/squared")
     for key in keys:
         arm.last(key)
-    found = {seed: _ends([arm.series(key, seed) for key in keys], p_of(arm)) for seed in arm.runs}
+    excluded, test, squared = keys
+    found = {
+        seed: _ends(
+            (arm.series(excluded, seed), arm.series(test, seed), arm.series(squared, seed)),
+            p_of(arm),
+        )
+        for seed in arm.runs
+    }
     return {
         name: Sample({s: t[i] for s, t in found.items()}, horizon=float(arm.n_steps))
         for i, name in enumerate(Phases._fields)
     }
 
 
-def _ends(series: list[Series], p: int) -> tuple[float, ...]:
+def _ends(series: tuple[Series, Series, Series], p: int) -> tuple[float, ...]:
     """Steps of the three ends."""
     if any(np.isnan(values).any() for _, values in series):
         return (math.nan,) * 3
