@@ -14,7 +14,7 @@ from grok.data.pairs import PairData, pair_data
 from grok.models.config import NormConfig, TransformerConfig
 from grok.models.forms import Form
 from grok.models.transformer import Transformer
-from grok.training import Stack
+from grok.training import PairProblem, Stack
 
 TINY = RunConfig(
     data=DataConfig(p=7, train_fraction=0.6),
@@ -58,9 +58,9 @@ def data_of(configs: Sequence[RunConfig]) -> list[PairData]:
     return [pair_data(config.data) for config in configs]
 
 
-def make_stack(*configs: RunConfig, form: Form | None = None) -> Stack:
+def make_stack(*configs: RunConfig, form: Form | None = None) -> Stack[PairProblem]:
     """A stack of these runs, on the CPU."""
-    return Stack(configs, data_of(configs), form=form)
+    return Stack(PairProblem(configs, data_of(configs), form=form))
 
 
 def transformer(n: int = 5, norm: NormConfig | None = None, **fields: Any) -> Transformer:

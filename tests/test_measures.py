@@ -263,7 +263,7 @@ def test_attention_of_every_layer_is_that_of_plain_torch_on_all_pairs(
         readings
     )
     for run, config in enumerate(stack.configs):
-        plain = PlainTransformer(config.model, stack.model.n)
+        plain = PlainTransformer(config.model, stack.problem.model.n)
         plain.load({name: x[run] for name, x in stack.named(stack.theta).items()})
         for layer, pattern in enumerate(plain(data_of([config])[0].tokens).patterns):
             entropy = torch.special.entr(pattern).sum(dim=-1)

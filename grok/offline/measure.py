@@ -8,12 +8,11 @@ import torch
 
 from grok.config import MeasuresConfig, RunConfig
 from grok.config.measures import ProgressConfig
-from grok.data.pairs import pair_data
 from grok.inputs import InputError
 from grok.measures import MEASURES, Readings
 from grok.offline.source import DataOptions, Loaded, ModelOptions, Source
 from grok.offline.split import inferred_split
-from grok.training import Stack, show
+from grok.training import Stack, problem_of, show
 
 COSTLY = ("kernel", "hessian")
 """Families that are read only if they are named."""
@@ -82,7 +81,7 @@ def _measure(
     if not loaded.has_split:
         loaded = inferred_split(loaded)
     config = _measuring(loaded.config, keys, rule)
-    stack = Stack([config], [pair_data(config.data)])
+    stack = Stack(problem_of([config]))
     show(stack, 0, loaded.step or 0, loaded.parameters)
     snapshot = stack.snapshot()
     readings: dict[str, float] = {}

@@ -23,11 +23,11 @@ from grok.lit.callbacks import (
     TaskReadings,
     WeightSpectra,
 )
-from grok.lit.module import Blocks, PairDataModule, StackTask
+from grok.lit.module import BlockDataModule, Blocks, StackTask
 from grok.lit.reading import MeasureCallback
 from grok.lit.train import train
 from grok.measures import MissingPart, Snapshot
-from grok.training import Stack
+from grok.training import Stack, problem_of
 from tests.running import checkpoints, measures, run_config
 
 pytestmark = [
@@ -223,12 +223,12 @@ def test_a_measure_says_which_part_it_misses(tmp_path: Path) -> None:
         trainer.fit(Halving(), batches(1))
 
 
-def stack_task(n_runs: int) -> tuple[StackTask, PairDataModule]:
+def stack_task(n_runs: int) -> tuple[StackTask, BlockDataModule]:
     """A stack and its data, for a trainer that is not ours."""
     configs = [run_config(init_seed=seed) for seed in range(n_runs)]
-    data = PairDataModule(configs)
+    data = BlockDataModule()
     data.blocks = Blocks(0, 4, [Schedule(every=2).next_due])
-    return StackTask(Stack(configs, data.pairs)), data
+    return StackTask(Stack(problem_of(configs))), data
 
 
 def test_a_foreign_logger_takes_the_readings_of_a_lone_stack(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from grok.cli import main
 from grok.config import CheckpointConfig, RunConfig, Schedule
-from grok.lit.module import Blocks, PairDataModule
+from grok.lit.module import BlockDataModule, Blocks
 from grok.lit.signals import Interrupted
 from grok.lit.train import train
 from grok.models.config import NormConfig
@@ -120,13 +120,13 @@ def test_a_run_stopped_before_its_first_update_resumes_from_step_0(
 
 
 def test_a_signal_is_not_lost_while_lightnings_own_handlers_are_in_place(tmp_path: Path) -> None:
-    blocks = PairDataModule.train_dataloader
+    blocks = BlockDataModule.train_dataloader
 
-    def signalling(data: PairDataModule) -> Blocks:
+    def signalling(data: BlockDataModule) -> Blocks:
         os.kill(os.getpid(), signal.SIGTERM)
         return blocks(data)
 
-    with patch.object(PairDataModule, "train_dataloader", signalling), pytest.raises(Interrupted):
+    with patch.object(BlockDataModule, "train_dataloader", signalling), pytest.raises(Interrupted):
         train(run_config(), tmp_path, progress=False)
     [run] = RunStore(tmp_path).runs()
     assert (run.status()["status"], run.status()["step"]) == ("interrupted", 0)
