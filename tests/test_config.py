@@ -701,7 +701,11 @@ def test_whatever_changes_parameters_changes_the_key(
     assert run_key(with_field(base, path, value)) != run_key(base)
 
 
+ATTENTION = RunConfig(model=TransformerConfig(attn_only=True))
 IRRELEVANT = [
+    (ATTENTION, "model.d_mlp", 64),
+    (ATTENTION, "model.act", "relu"),
+    (ATTENTION, "model.bias_mlp", False),
     (RunConfig(), "data.table_seed", 1),
     (RunConfig(), "data.order_seed", 1),
     (RunConfig(), "model.norm.eps", 0.0),

@@ -98,6 +98,9 @@ def _resolved(config: RunConfig) -> dict[str, Any]:
         del model["norm"]["affine"]
         if model["norm"]["kind"] == "centre":
             del model["norm"]["eps"]
+    if config.model.attn_only:
+        for name in ("d_mlp", "act", "bias_mlp"):
+            del model[name]
     optim |= {"lr": config.lr, "weight_decay": config.weight_decay}
     optim["decay_exempt"] = sorted(set(optim["decay_exempt"]))
     for name in ("lr_rule", "hold", "reference_lr"):

@@ -163,6 +163,10 @@ class RunConfig:
                 f"measures.progress.enabled=true needs data.operation add or sub, "
                 f"not {data.operation}"
             )
+        if self.model.attn_only:
+            raise ValueError(
+                "measures.progress.enabled=true needs neurons, which model.attn_only=true has not"
+            )
         if wrong := [key for key in progress.keys if not 1 <= key <= data.p // 2]:
             raise ValueError(
                 f"measures.progress.keys has {wrong[0]}: allowed are 1 to {data.p // 2}"

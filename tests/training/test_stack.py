@@ -57,6 +57,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "post-norm and final norm": {"norm": NormConfig(post=True, final=True, eps=1e-3)},
     "QK-norm": {"norm": norm_config("qk_norm", eps=1e-3)},
     "depth 2": {"n_layers": 2, "causal": True},
+    "attention alone": {"attn_only": True, "norm": norm_config("peri", mlp=False, eps=1e-3)},
     "tied": {"tied": True, "output_equals": False},
     "glu": {"act": "glu", "bias_qkv": True, "bias_out": True},
     "composition in S3": {"operation": "compose", "group": "S3", "p": 113},
