@@ -11,6 +11,7 @@ from torch import Tensor
 from grok.config import RunConfig
 from grok.data.config import DataConfig
 from grok.data.pairs import PairData, pair_data
+from grok.data.sequence_config import ProblemName, SequenceConfig
 from grok.models.config import NormConfig, TransformerConfig
 from grok.models.forms import Form
 from grok.models.transformer import Transformer
@@ -123,3 +124,18 @@ NORM_KINDS: dict[str, NormConfig] = {
     for kind in ("layer", "rms", "l2", "centre")
     for affine in ("trained", "frozen", "none")
 }
+
+
+_SMALL = SequenceConfig(n_test=32, batch_size=8, n_digits=2, length=22, vocab=9, subseq_len=4)
+
+
+def sequences(problem: ProblemName, **overrides: Any) -> RunConfig:
+    """A tiny run on sequences with some fields replaced."""
+    model = {"causal": True, "init": "nanda"} | (
+        {} if problem == "digit_addition" else {"attn_only": True, "n_layers": 2}
+    )
+    config = changed(replace(TINY, data=DataConfig()), **model)
+    names = {f.name for f in fields(SequenceConfig)}
+    own = {name: overrides.pop(name) for name in list(overrides) if name in names}
+    config = replace(config, problem=problem, sequence=replace(_SMALL, **own))
+    return changed(config, **overrides)

@@ -5,7 +5,7 @@ initial parameters and the rows of mini-batches.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from grok.config import RunConfig
 from grok.data.pairs import PairData, batch_rows
+from grok.data.sequences import Sequences
 from grok.models.config import NormConfig, TransformerConfig
 from grok.models.init import initial_parameters
 from grok.models.shapes import Tokens
@@ -219,4 +220,27 @@ def train_plain(config: RunConfig, data: PairData, n_steps: int) -> dict[str, Te
         loss.backward()
         optimizer.step()
         warmup.step()
+    return {name: p.detach() for name, p in model.named_parameters()}
+
+
+def train_plain_sequences(
+    config: RunConfig, sequences: Callable[[int], Sequences], n_steps: int
+) -> dict[str, Tensor]:
+    """Train one run with torch.optim on what ``sequences`` gives for each step.
+
+    Every token is read and every prediction computed; those that count are picked one by one.
+    """
+    sizes, m = config.sequence.sizes(config.problem), config.model
+    reads = Tokens(sizes.vocab, sizes.length, sizes.n_classes)
+    model = PlainTransformer(m, reads)
+    model.load(initial_parameters(Transformer(m, reads), m.init_seed))
+    optimizer = plain_optimizer(config, model)
+    for step in range(n_steps):
+        tokens, scored = sequences(step)
+        h = m.readout_scale * model(tokens).logits / m.temperature
+        pairs = [(i, place) for i, places in enumerate(scored.tolist()) for place in places]
+        losses = [F.cross_entropy(h[i, place - 1], tokens[i, place]) for i, place in pairs]
+        optimizer.zero_grad()
+        torch.stack(losses).mean().backward()
+        optimizer.step()
     return {name: p.detach() for name, p in model.named_parameters()}

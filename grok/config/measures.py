@@ -105,5 +105,8 @@ class MeasuresConfig:
     """ProgressMeasures: restricted and excluded loss, and where the Fourier circuit lies."""
 
 
+ON_ANY_PROBLEM = ("task", "norm", "attention", "compress", "weights", "hessian")
+"""Families that need no pairs (a, b)."""
+
 FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)
 """Names of the measure families."""

@@ -7,8 +7,9 @@ number in the results is a field here or in a component's own config.
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from grok.config.measures import MeasuresConfig
+from grok.config.measures import FAMILIES, ON_ANY_PROBLEM, MeasuresConfig
 from grok.data.config import DataConfig
+from grok.data.sequence_config import ProblemName, SequenceConfig
 from grok.inputs import check_choices
 from grok.models.config import TransformerConfig
 
@@ -123,8 +124,13 @@ class TrackingConfig:
 class RunConfig:
     """One run: everything that determines its numbers, and how it is carried out."""
 
+    problem: ProblemName = "pairs"
+    """What is learnt: the operation of data on pairs (a, b), or sequences: sums digit by digit,
+    random tokens with a subsequence that recurs, or key ... query answer."""
     data: DataConfig = field(default_factory=DataConfig)
-    """The operation table and its split."""
+    """The operation table and its split. Of sequences the two seeds alone have an effect."""
+    sequence: SequenceConfig = field(default_factory=SequenceConfig)
+    """The sequences, where problem is not pairs."""
     model: TransformerConfig = field(default_factory=TransformerConfig)
     """The network."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -152,8 +158,38 @@ class RunConfig:
         for name in ("n_steps", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be 1 or more")
+        if self.problem != "pairs":
+            self._check_sequences()
         if self.measures.progress.enabled:
             self._check_progress()
+
+    def _check_sequences(self) -> None:
+        """Refuse what a network on sequences cannot be, or be asked for.
+
+        Families that are read by default and need pairs are left out; those that are off by
+        default have been asked for.
+        """
+        if not self.model.causal:
+            raise ValueError(
+                f"model.causal=false: problem={self.problem} predicts tokens from those before "
+                f"them; allowed is true"
+            )
+        if self.model.subtract_initial:
+            raise ValueError(
+                f"model.subtract_initial=true is of pairs; problem={self.problem} has it not"
+            )
+        if self.data.batch_size:
+            raise ValueError(
+                f"data.batch_size={self.data.batch_size} is of pairs; problem={self.problem} has "
+                f"sequence.batch_size"
+            )
+        default = MeasuresConfig()
+        for name in (name for name in FAMILIES if name not in ON_ANY_PROBLEM):
+            if getattr(self.measures, name).enabled and not getattr(default, name).enabled:
+                raise ValueError(
+                    f"measures.{name}.enabled=true needs pairs (a, b), which "
+                    f"problem={self.problem} has not"
+                )
 
     def _check_progress(self) -> None:
         """Refuse progress measures of another operation, and keys that do not exist."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from grok.config import MeasuresConfig, RunConfig
-from grok.config.measures import ProgressConfig
+from grok.config.measures import ON_ANY_PROBLEM, ProgressConfig
 from grok.inputs import InputError
 from grok.measures import MEASURES, Readings
 from grok.offline.source import DataOptions, Loaded, ModelOptions, Source
@@ -58,10 +58,13 @@ def measure(
     """
     if unknown := [name for name in families if name not in MEASURES]:
         raise InputError(f"no family {unknown[0]!r}; there are: {', '.join(MEASURES)}")
+    for source in found:
+        _check_families(source, families)
     chosen = [name for name in MEASURES if name in families] or [
         name for name in MEASURES if name not in COSTLY
     ]
-    if keys == () and len(found) > 1 and "progress" in chosen:
+    has_circuit = "progress" in chosen and not _has_sequences(found[-1].run)
+    if keys == () and len(found) > 1 and has_circuit:
         last = _measure(found[-1], data, model, ["progress"], (), rule)
         keys = tuple(last.keys)
     for done, source in enumerate(found, 1):
@@ -93,10 +96,24 @@ def _measure(
     return Measured(source, loaded, chosen, {k: x for k, x in kept.items() if not _is_key(k)})
 
 
+def _has_sequences(run: RunConfig | None) -> bool:
+    return run is not None and run.problem != "pairs"
+
+
+def _check_families(source: Source, families: Sequence[str]) -> None:
+    """Refuse families that are asked for and cannot be read."""
+    wrong = [name for name in families if name not in ON_ANY_PROBLEM]
+    if wrong and source.run is not None and _has_sequences(source.run):
+        raise InputError(
+            f"family {wrong[0]} needs pairs (a, b), and {source.file} is of a run of "
+            f"{source.run.problem}; allowed: {', '.join(ON_ANY_PROBLEM)}"
+        )
+
+
 def _measuring(config: RunConfig, keys: tuple[int, ...], rule: str) -> RunConfig:
     """The config with progress measures switched on where they exist."""
     measures = MeasuresConfig()
-    if config.data.operation in ("add", "sub"):
+    if config.problem == "pairs" and config.data.operation in ("add", "sub"):
         progress = ProgressConfig(enabled=True, keys=keys, rule=rule)  # pyright: ignore
         measures = MeasuresConfig(progress=progress)
     try:
@@ -106,6 +123,8 @@ def _measuring(config: RunConfig, keys: tuple[int, ...], rule: str) -> RunConfig
 
 
 def _that_apply(families: Sequence[str], config: RunConfig, is_ours: bool) -> list[str]:
+    if config.problem != "pairs":
+        return [family for family in families if family in ON_ANY_PROBLEM]
     operation = config.data.operation
     lacking = {"kernel"} if not is_ours else set()
     lacking |= {"fourier"} if operation == "compose" else set()

@@ -28,7 +28,7 @@ from grok.lit.reading import MeasureCallback
 from grok.lit.train import train
 from grok.measures import MissingPart, Snapshot
 from grok.training import Stack, problem_of
-from tests.running import checkpoints, measures, run_config
+from tests.running import checkpoints, measures, on_sequences, run_config
 
 pytestmark = [
     # Lightning's remarks about things that are so on purpose, as in `grok.lit.trainer`.
@@ -287,6 +287,17 @@ def test_the_fourier_basis_is_not_asked_for_on_a_group_that_has_none(tmp_path: P
     assert not any(
         key.startswith("fourier/") for key in train(config, tmp_path, progress=False).final()
     )
+
+
+def test_families_of_pairs_are_left_out_of_a_run_on_sequences(tmp_path: Path) -> None:
+    config = on_sequences("digit_addition", n_steps=3)
+    readings = train(config, tmp_path, progress=False).readings()
+    families = {row.family for key in readings.columns[1:] if (row := find_key(key))}
+    assert families == {"task", "norm", "attention", "compress"}
+    assert {"loss/train", "loss/test", "loss/digit/1/test", "acc/digit/3/train"} <= set(
+        readings.columns
+    )
+    assert readings.select("loss/train", "loss/digit/1/test").null_count().row(0) == (0, 0)
 
 
 OFF = measures(**dict.fromkeys(FAMILIES))

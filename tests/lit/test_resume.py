@@ -23,7 +23,15 @@ from grok.lit.signals import Interrupted
 from grok.lit.train import train
 from grok.models.config import NormConfig
 from grok.runs import Run, RunStore
-from tests.running import FLAGS, assert_same, checkpoints, measures, run_config, signal_at
+from tests.running import (
+    FLAGS,
+    assert_same,
+    checkpoints,
+    measures,
+    on_sequences,
+    run_config,
+    signal_at,
+)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 
@@ -41,6 +49,8 @@ CASES = {
         measures=measures(**dict.fromkeys(("task", "norm", "attention", "fourier"), EVERY_UPDATE)),
         n_steps=40,
     ),
+    "fresh sequences": on_sequences("digit_addition"),
+    "sequences in batches": on_sequences("repeated_subsequence", n_train=30, dropout=0.2),
     "blocks of 100 updates": run_config(
         measures=measures(**dict.fromkeys(("task", "norm", "compress"), RARELY)), n_steps=230
     ),
