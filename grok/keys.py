@@ -48,10 +48,24 @@ KEYS: tuple[Key, ...] = (
     Key(
         "acc/<split>",
         "task",
-        "share of pairs whose largest logit is right",
+        "share of pairs, or of scored tokens of sequences, whose largest logit is right",
         "",
         "<split>/accuracy",
     ),
+    Key(
+        "loss/digit/<i>/<split>",
+        "task",
+        "loss of answer digit i of digit_addition, 1 being the most significant",
+        "Nanda et al. 2023, D.3",
+    ),
+    Key("acc/digit/<i>/<split>", "task", "accuracy of that digit", ""),
+    Key(
+        "loss/occurrence/<i>/<split>",
+        "task",
+        "loss of the scored tokens of occurrence i of a repeated subsequence, from 2",
+        "Nanda et al. 2023, D.3",
+    ),
+    Key("acc/occurrence/<i>/<split>", "task", "accuracy of these tokens", ""),
     Key(
         "acc/test_mirrored",
         "task",

@@ -11,10 +11,11 @@ from torch import Tensor
 from grok.config import RunConfig
 from grok.data.config import DataConfig
 from grok.data.pairs import PairData, pair_data
+from grok.data.sequence_config import ProblemName, SequenceConfig
 from grok.models.config import NormConfig, TransformerConfig
 from grok.models.forms import Form
 from grok.models.transformer import Transformer
-from grok.training import Stack
+from grok.training import PairProblem, Stack
 
 TINY = RunConfig(
     data=DataConfig(p=7, train_fraction=0.6),
@@ -58,9 +59,9 @@ def data_of(configs: Sequence[RunConfig]) -> list[PairData]:
     return [pair_data(config.data) for config in configs]
 
 
-def make_stack(*configs: RunConfig, form: Form | None = None) -> Stack:
+def make_stack(*configs: RunConfig, form: Form | None = None) -> Stack[PairProblem]:
     """A stack of these runs, on the CPU."""
-    return Stack(configs, data_of(configs), form=form)
+    return Stack(PairProblem(configs, data_of(configs), form=form))
 
 
 def transformer(n: int = 5, norm: NormConfig | None = None, **fields: Any) -> Transformer:
@@ -123,3 +124,18 @@ NORM_KINDS: dict[str, NormConfig] = {
     for kind in ("layer", "rms", "l2", "centre")
     for affine in ("trained", "frozen", "none")
 }
+
+
+_SMALL = SequenceConfig(n_test=32, batch_size=8, n_digits=2, length=22, vocab=9, subseq_len=4)
+
+
+def sequences(problem: ProblemName, **overrides: Any) -> RunConfig:
+    """A tiny run on sequences with some fields replaced."""
+    model = {"causal": True, "init": "nanda"} | (
+        {} if problem == "digit_addition" else {"attn_only": True, "n_layers": 2}
+    )
+    config = changed(replace(TINY, data=DataConfig()), **model)
+    names = {f.name for f in fields(SequenceConfig)}
+    own = {name: overrides.pop(name) for name in list(overrides) if name in names}
+    config = replace(config, problem=problem, sequence=replace(_SMALL, **own))
+    return changed(config, **overrides)

@@ -5,7 +5,7 @@ initial parameters and the rows of mini-batches.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from grok.config import RunConfig
 from grok.data.pairs import PairData, batch_rows
+from grok.data.sequences import Sequences
 from grok.models.config import NormConfig, TransformerConfig
 from grok.models.init import initial_parameters
+from grok.models.shapes import Tokens
 from grok.models.transformer import Transformer
 
 
@@ -52,16 +54,17 @@ class PlainBlock(nn.Module):
         for name in "QKV":
             self.add_module(name, nn.Linear(d, d, bias=c.bias_qkv))
         self.O = nn.Linear(d, d, bias=c.bias_out)
-        for name in ("in", "gate") if c.act == "glu" else ("in",):
-            self.add_module(name, nn.Linear(d, c.d_mlp, bias=c.bias_mlp))
-        self.out = nn.Linear(c.d_mlp, d, bias=c.bias_mlp)
+        if not c.attn_only:
+            for name in ("in", "gate") if c.act == "glu" else ("in",):
+                self.add_module(name, nn.Linear(d, c.d_mlp, bias=c.bias_mlp))
+            self.out = nn.Linear(c.d_mlp, d, bias=c.bias_mlp)
         built = {
             "ln1": norm.q or norm.k or norm.v or unused,
-            "ln2": norm.mlp or unused,
+            "ln2": (norm.mlp or unused) and not c.attn_only,
             "ln1_peri": norm.peri,
-            "ln2_peri": norm.peri,
+            "ln2_peri": norm.peri and not c.attn_only,
             "ln1_post": norm.post,
-            "ln2_post": norm.post,
+            "ln2_post": norm.post and not c.attn_only,
         }
         for name, is_built in built.items():
             self.add_module(name, PlainNorm(d, norm) if is_built else nn.Identity())
@@ -101,7 +104,8 @@ class PlainBlock(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mixed, pattern = self.attention(x)
         x = self.apply_to("ln1_post", x + self.apply_to("ln1_peri", mixed))
-        x = self.apply_to("ln2_post", x + self.apply_to("ln2_peri", self.mlp(x)))
+        if not self.c.attn_only:
+            x = self.apply_to("ln2_post", x + self.apply_to("ln2_peri", self.mlp(x)))
         return x, pattern
 
 
@@ -120,12 +124,14 @@ class PlainOutput(NamedTuple):
 class PlainTransformer(nn.Module):
     """All positions of all layers, for one run."""
 
-    def __init__(self, c: TransformerConfig, n: int) -> None:
+    def __init__(self, c: TransformerConfig, reads: int | Tokens) -> None:
         super().__init__()
         self.c = c
-        self.n_classes = n + 1 if c.output_equals else n
-        self.E = nn.Embedding(n + 1, c.d_model)
-        self.pos = nn.Embedding(3, c.d_model)
+        if isinstance(reads, int):
+            reads = Tokens(reads + 1, 3, reads + 1 if c.output_equals else reads)
+        vocab, n_ctx, self.n_classes = reads
+        self.E = nn.Embedding(vocab, c.d_model)
+        self.pos = nn.Embedding(n_ctx, c.d_model)
         self.blocks = nn.ModuleList(PlainBlock(c) for _ in range(c.n_layers))
         self.ln_final = PlainNorm(c.d_model, c.norm) if c.norm.final else nn.Identity()
         self.U = nn.Linear(c.d_model, self.n_classes, bias=c.bias_unembed)
@@ -134,7 +140,7 @@ class PlainTransformer(nn.Module):
         self.double()
 
     def forward(self, tokens: Tensor) -> PlainOutput:
-        x = self.E(tokens) + self.pos(torch.arange(3))
+        x = self.E(tokens) + self.pos(torch.arange(tokens.shape[-1]))
         patterns = []
         for block in self.blocks:
             x, pattern = block(x)
@@ -214,4 +220,27 @@ def train_plain(config: RunConfig, data: PairData, n_steps: int) -> dict[str, Te
         loss.backward()
         optimizer.step()
         warmup.step()
+    return {name: p.detach() for name, p in model.named_parameters()}
+
+
+def train_plain_sequences(
+    config: RunConfig, sequences: Callable[[int], Sequences], n_steps: int
+) -> dict[str, Tensor]:
+    """Train one run with torch.optim on what ``sequences`` gives for each step.
+
+    Every token is read and every prediction computed; those that count are picked one by one.
+    """
+    sizes, m = config.sequence.sizes(config.problem), config.model
+    reads = Tokens(sizes.vocab, sizes.length, sizes.n_classes)
+    model = PlainTransformer(m, reads)
+    model.load(initial_parameters(Transformer(m, reads), m.init_seed))
+    optimizer = plain_optimizer(config, model)
+    for step in range(n_steps):
+        tokens, scored = sequences(step)
+        h = m.readout_scale * model(tokens).logits / m.temperature
+        pairs = [(i, place) for i, places in enumerate(scored.tolist()) for place in places]
+        losses = [F.cross_entropy(h[i, place - 1], tokens[i, place]) for i, place in pairs]
+        optimizer.zero_grad()
+        torch.stack(losses).mean().backward()
+        optimizer.step()
     return {name: p.detach() for name, p in model.named_parameters()}

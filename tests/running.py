@@ -10,10 +10,11 @@ from unittest.mock import patch
 
 from grok.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
 from grok.config import MeasuresConfig, RunConfig, Schedule, TrackingConfig
+from grok.data.sequence_config import ProblemName
 from grok.models.config import norm_config
 from grok.runs import Run
 from grok.training import Stack
-from tests.builders import tiny
+from tests.builders import sequences, tiny
 
 FLAGS = (
     "--data.p=7",
@@ -35,6 +36,12 @@ def run_config(**overrides: Any) -> RunConfig:
         "tracking": TrackingConfig(mode="disabled"),
     }
     return tiny(**(fields | overrides))
+
+
+def on_sequences(problem: ProblemName, **overrides: Any) -> RunConfig:
+    """The same on sequences."""
+    fields = {"dtype": "float32", "n_steps": 130, "tracking": TrackingConfig(mode="disabled")}
+    return sequences(problem, **(fields | overrides))
 
 
 def measures(**schedules: Schedule | None) -> MeasuresConfig:

@@ -35,6 +35,7 @@ from grok.config import (
     with_seed,
 )
 from grok.data.config import DataConfig
+from grok.data.sequence_config import SequenceConfig
 from grok.models.config import FLAGS, NORM_NAMES, NormConfig, TransformerConfig, norm_config
 
 LEAVES = sorted(flatten(to_dict(RunConfig())))
@@ -170,6 +171,12 @@ CHOICES = [
         "on",
         "tracking.mode='on': allowed are auto, offline, online, disabled",
     ),
+    (
+        RunConfig,
+        "problem",
+        "sums",
+        "problem='sums': allowed are pairs, digit_addition, repeated_subsequence, skip_trigram",
+    ),
     (RunConfig, "dtype", "half", "dtype='half': allowed are float32, float64"),
     (RunConfig, "device", "tpu", "device='tpu': allowed are auto, cpu, cuda"),
     (NormConfig, "kind", "batch", "model.norm.kind='batch': allowed are layer, rms, l2, centre"),
@@ -205,8 +212,12 @@ def test_every_choice_of_a_field_is_allowed() -> None:
     for kind in (OptimConfig, StopConfig, TrackingConfig, RunConfig, NormConfig, TransformerConfig):
         for name, hint in get_type_hints(kind).items():
             if get_origin(hint) is Literal:
+                # Sequences ask for a mask, so that no choice of theirs stands alone.
+                beside: dict[str, Any] = {}
+                if name == "problem":
+                    beside = {"model": TransformerConfig(causal=True)}
                 for value in get_args(hint):
-                    assert getattr(kind(**{name: value}), name) == value
+                    assert getattr(kind(**{name: value}, **beside), name) == value
     assert OptimConfig(decay_exempt=("embed", "norm")).decay_exempt == ("embed", "norm")
 
 
@@ -710,7 +721,11 @@ def test_whatever_changes_parameters_changes_the_key(
     assert run_key(with_field(base, path, value)) != run_key(base)
 
 
+ATTENTION = RunConfig(model=TransformerConfig(attn_only=True))
 IRRELEVANT = [
+    (ATTENTION, "model.d_mlp", 64),
+    (ATTENTION, "model.act", "relu"),
+    (ATTENTION, "model.bias_mlp", False),
     (RunConfig(), "data.table_seed", 1),
     (RunConfig(), "data.order_seed", 1),
     (RunConfig(), "model.norm.eps", 0.0),
@@ -755,3 +770,113 @@ def test_a_config_survives_outside_the_checkout(elsewhere: Path) -> None:
     shutil.copy(find_experiment("layernorm").path, elsewhere / "copy.yaml")
     copied, shipped = parse_run("copy.yaml"), parse_run("layernorm")
     assert replace(copied, tracking=shipped.tracking) == shipped
+
+
+# Runs on sequences.
+
+SUMS, SUBSEQUENCES, TRIGRAMS = (
+    RunConfig(problem=problem, model=TransformerConfig(causal=True))
+    for problem in ("digit_addition", "repeated_subsequence", "skip_trigram")
+)
+FIXED = replace(SUMS, sequence=SequenceConfig(n_train=700, batch_size=0))
+IN_BATCHES = with_field(FIXED, "sequence.batch_size", 100)
+SEQUENCE_CHANGES = [
+    *[(base, f"sequence.{name}", 99) for base in (SUMS, TRIGRAMS) for name in ("n_test",)],
+    *[(base, "sequence.batch_size", 9) for base in (SUMS, SUBSEQUENCES, TRIGRAMS, FIXED)],
+    *[(base, "data.order_seed", 9) for base in (SUMS, SUBSEQUENCES, TRIGRAMS, IN_BATCHES)],
+    *[(base, "data.split_seed", 9) for base in (SUMS, FIXED)],
+    (FIXED, "sequence.n_train", 701),
+    (SUMS, "sequence.n_digits", 4),
+    (SUBSEQUENCES, "sequence.length", 88),
+    (SUBSEQUENCES, "sequence.vocab", 64),
+    (SUBSEQUENCES, "sequence.subseq_len", 8),
+    (SUBSEQUENCES, "sequence.n_repeats", 2),
+    (TRIGRAMS, "sequence.n_queries", 2),
+    (TRIGRAMS, "sequence.n_answers", 12),
+    (TRIGRAMS, "model.attn_only", True),
+]
+SEQUENCE_IRRELEVANT = [
+    (FIXED, "data.order_seed", 9),
+    (SUMS, "data.p", 7),
+    (SUMS, "data.operation", "sub"),
+    (SUMS, "data.train_fraction", 0.5),
+    (SUMS, "data.split", "torch_randperm"),
+    (SUMS, "data.table_seed", 9),
+    (SUMS, "model.output_equals", False),
+    (SUMS, "sequence.vocab", 64),
+    (SUMS, "sequence.n_queries", 2),
+    (SUBSEQUENCES, "sequence.n_digits", 4),
+    (TRIGRAMS, "sequence.n_digits", 4),
+    (TRIGRAMS, "sequence.length", 88),
+    (RunConfig(), "sequence.n_digits", 4),
+    (RunConfig(), "sequence.n_test", 4),
+]
+
+
+def named(cases: list[Any]) -> list[str]:
+    return [f"{base.problem} {path}={value}" for base, path, value in cases]
+
+
+@pytest.mark.parametrize(("base", "path", "value"), SEQUENCE_CHANGES, ids=named(SEQUENCE_CHANGES))
+def test_whatever_changes_a_run_on_sequences_changes_its_key(
+    base: RunConfig, path: str, value: Any
+) -> None:
+    assert run_key(with_field(base, path, value)) != run_key(base)
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "value"), SEQUENCE_IRRELEVANT, ids=named(SEQUENCE_IRRELEVANT)
+)
+def test_what_a_run_on_sequences_does_not_read_is_not_in_its_key(
+    base: RunConfig, path: str, value: Any
+) -> None:
+    assert run_key(with_field(base, path, value)) == run_key(base)
+
+
+def test_every_field_of_sequences_has_an_effect_on_some_problem() -> None:
+    used = {name for problem in (SUMS, SUBSEQUENCES, TRIGRAMS) for name in
+            problem.sequence.used_by(problem.problem)}  # fmt: skip
+    assert used == {field.name for field in fields(SequenceConfig)}
+
+
+def test_keys_of_runs_on_sequences_never_change() -> None:
+    assert run_key(parse_run("digit_addition")) == "digit_addition-none-s0-2a86e73c83"
+    assert (
+        run_key(parse_run("repeated_subsequence_fixed", ["--seed=3"]))
+        == "repeated_subsequence512-none-s3-dab6f59a76"
+    )
+
+
+@pytest.mark.parametrize(
+    ("experiment", "flags", "expected"),
+    [
+        ("skip_trigram", "--model.causal=false", "model.causal=false: problem=skip_trigram predi"),
+        ("skip_trigram", "--data.batch_size=9", "data.batch_size=9 is of pairs; problem=skip_trig"),
+        ("digit_addition", "--sequence.n_digits=18", "sequence.n_digits=18: allowed are 1 to 17"),
+        ("digit_addition", "--sequence.n_digit=3", "no field 'sequence.n_digit'; did you mean seq"),
+        ("digit_addition", "--sequence.n_train=9", "sequence.batch_size=64: allowed are 0 to 9"),
+        ("digit_addition", "--problem=sums", "problem=sums: expected one of pairs, digit_addition"),
+        (
+            "digit_addition",
+            "--model.subtract_initial=true",
+            "model.subtract_initial=true is of pairs; problem=digit_addition has it not",
+        ),
+        (
+            "digit_addition",
+            "--measures.kernel.enabled=true",
+            "measures.kernel.enabled=true needs pairs (a, b), which problem=digit_addition has not",
+        ),
+        (
+            "digit_addition",
+            "--measures.progress.enabled=true",
+            "measures.progress.enabled=true needs pairs (a, b), which problem=digit_addition has",
+        ),
+        (
+            "modular_addition",
+            "--model.attn_only=true",
+            "measures.progress.enabled=true needs neurons, which model.attn_only=true has not",
+        ),
+    ],
+)
+def test_what_sequences_cannot_have_is_one_line(experiment: str, flags: str, expected: str) -> None:
+    assert complaint(experiment, *flags.split()).startswith(expected)

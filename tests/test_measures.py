@@ -13,8 +13,8 @@ from grok.config.measures import FamilyConfig, IrrepConfig, MeasuresConfig, Prog
 from grok.keys import KEYS, find_key
 from grok.measures import MEASURES, MissingPart, Snapshot, compressibility
 from grok.models.config import norm_config
-from grok.training import Stack, restore, state_of
-from tests.builders import data_of, make_stack, tiny
+from grok.training import Stack, problem_of, restore, state_of
+from tests.builders import data_of, make_stack, sequences, tiny
 from tests.plain import PlainTransformer
 
 FAMILIES = list(MEASURES)
@@ -72,6 +72,8 @@ def test_every_key_is_in_the_table_under_its_family(family: str, option: str) ->
 def test_every_key_of_the_table_is_read_by_a_measure() -> None:
     snapshot = make().snapshot()
     keys = {key for measure in MEASURES.values() for key in measure(snapshot)}
+    for problem in ("digit_addition", "repeated_subsequence"):
+        keys |= MEASURES["task"](Stack(problem_of([sequences(problem)])).snapshot()).keys()
     rows = {row.pattern for key in keys if (row := find_key(key)) is not None}
     assert rows == {row.pattern for row in KEYS if row.family in MEASURES}
 
@@ -274,7 +276,7 @@ def test_attention_of_every_layer_is_that_of_plain_torch_on_all_pairs(
         readings
     )
     for run, config in enumerate(stack.configs):
-        plain = PlainTransformer(config.model, stack.model.n)
+        plain = PlainTransformer(config.model, stack.problem.model.n)
         plain.load({name: x[run] for name, x in stack.named(stack.theta).items()})
         for layer, pattern in enumerate(plain(data_of([config])[0].tokens).patterns):
             entropy = torch.special.entr(pattern).sum(dim=-1)

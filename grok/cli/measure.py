@@ -116,17 +116,28 @@ def _print(measured: Sequence[Any], as_json: bool) -> None:
 
 
 def _heading(measured: Any) -> dict[str, str]:
-    data, model = measured.checkpoint.config.data, measured.checkpoint.config.model
+    config = measured.checkpoint.config
+    data, model = config.data, config.model
+    mlp = "no MLP" if model.attn_only else f"d_mlp {model.d_mlp}, {model.act}"
     operation = f"{data.operation} {data.group or f'mod {data.n_elements}'}"
     split = f"{data.train_fraction:g} by {data.split}, seed {data.split_seed}"
     return {
         "file": str(measured.source.file),
         "format": measured.checkpoint.format,
         "model": f"{model.n_layers} layers, d_model {model.d_model}, {model.n_heads} heads, "
-        f"d_mlp {model.d_mlp}, {model.act}, norm {model.norm.name}",
-        "data": f"{operation}, {split if measured.checkpoint.has_split else 'split not known'}",
+        f"{mlp}, norm {model.norm.name}",
+        "data": _sequences(config)
+        if config.problem != "pairs"
+        else f"{operation}, {split if measured.checkpoint.has_split else 'split not known'}",
         "keys": ", ".join(_all_keys(measured)) or "none",
     }
+
+
+def _sequences(config: Any) -> str:
+    """What a run on sequences learns from."""
+    n = config.sequence.n_train
+    train = f"{n} sequences, seed {config.data.split_seed}" if n else "fresh at every update"
+    return f"{config.problem}, {train}"
 
 
 def _object(measured: Any) -> dict[str, Any]:
@@ -137,6 +148,9 @@ def _object(measured: Any) -> dict[str, Any]:
     data = config["data"]
     if not measured.checkpoint.has_split:
         data = {k: v for k, v in data.items() if k in ("operation", "p", "group")}
+    if config["problem"] != "pairs":
+        seeds = {name: data[name] for name in ("split_seed", "order_seed")}
+        data = {"problem": config["problem"], **config["sequence"], **seeds}
     readings: dict[str, Any] = {
         k: x if math.isfinite(x) else None for k, x in measured.readings.items()
     }
@@ -207,6 +221,11 @@ def convert(arguments: list[str]) -> int:
         raise InputError(f"to={options.to} is unknown; allowed: {', '.join(FORMATS)}")
     (source,) = sources([str(options.checkpoint)])
     model = ModelOptions(act=options.act, n_heads=options.n_heads)
+    if source.run is not None and source.run.problem != "pairs":
+        raise InputError(
+            f"{options.checkpoint} is of a run of {source.run.problem}; grok convert takes "
+            f"networks on pairs (a, b)"
+        )
     loaded = source.load(DataOptions(operation="add"), model)
     parts = (loaded.config.model, loaded.config.data.n_elements, loaded.parameters)
     write_checkpoint(options.output, parts, options.to)

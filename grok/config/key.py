@@ -66,8 +66,11 @@ def run_key(config: RunConfig) -> str:
     values = {k: v for k, v in full.items() if v != default[k]}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     data = config.data
-    table = data.group or f"{data.operation}{full['data.p']}"
-    return f"{table}-{config.model.norm.name}-s{full['model.init_seed']}-{digest[:10]}"
+    if config.problem == "pairs":
+        what = data.group or f"{data.operation}{full['data.p']}"
+    else:
+        what = f"{config.problem}{full['sequence.n_train'] or ''}"
+    return f"{what}-{config.model.norm.name}-s{full['model.init_seed']}-{digest[:10]}"
 
 
 def _like(default: Any, value: Any) -> Any:
@@ -98,10 +101,28 @@ def _resolved(config: RunConfig) -> dict[str, Any]:
         del model["norm"]["affine"]
         if model["norm"]["kind"] == "centre":
             del model["norm"]["eps"]
+    if config.model.attn_only:
+        for name in ("d_mlp", "act", "bias_mlp"):
+            del model[name]
+    if config.problem != "pairs":
+        del model["output_equals"]
+        data = _seeds(config)
     optim |= {"lr": config.lr, "weight_decay": config.weight_decay}
     optim["decay_exempt"] = sorted(set(optim["decay_exempt"]))
     for name in ("lr_rule", "hold", "reference_lr"):
         del optim[name]
     for name in ("betas", "eps") if optim["kind"] == "sgd" else ("momentum",):
         del optim[name]
-    return {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
+    found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
+    if config.problem == "pairs":
+        return found
+    used = {name: values["sequence"][name] for name in config.sequence.used_by(config.problem)}
+    return found | {"problem": config.problem, "sequence": used}
+
+
+def _seeds(config: RunConfig) -> dict[str, Any]:
+    """Of the data of pairs, what draws sequences. The test set counts: readings are of it."""
+    sequence = config.sequence
+    has_order = not sequence.n_train or sequence.batch_size or config.model.dropout
+    kept = ("split_seed", "order_seed") if has_order else ("split_seed",)
+    return {name: getattr(config.data, name) for name in kept}

@@ -136,5 +136,8 @@ class MeasuresConfig:
         return self.progress.enabled or self.hindsight.enabled or self.ablation.enabled
 
 
+ON_ANY_PROBLEM = ("task", "norm", "attention", "compress", "weights", "hessian")
+"""Families that need no pairs (a, b)."""
+
 FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)
 """Names of the measure families."""

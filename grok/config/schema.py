@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from grok.config.measures import MeasuresConfig
+from grok.config.sequences import check_sequences
 from grok.data.config import DataConfig
+from grok.data.sequence_config import ProblemName, SequenceConfig
 from grok.inputs import check_choices
 from grok.metrics.irreps import irreps
 from grok.models.config import TransformerConfig
@@ -127,8 +129,13 @@ class TrackingConfig:
 class RunConfig:
     """One run: everything that determines its numbers, and how it is carried out."""
 
+    problem: ProblemName = "pairs"
+    """What is learnt: the operation of data on pairs (a, b), or sequences: sums digit by digit,
+    random tokens with a subsequence that recurs, or key ... query answer."""
     data: DataConfig = field(default_factory=DataConfig)
-    """The operation table and its split."""
+    """The operation table and its split. Of sequences the two seeds alone have an effect."""
+    sequence: SequenceConfig = field(default_factory=SequenceConfig)
+    """The sequences, where problem is not pairs."""
     model: TransformerConfig = field(default_factory=TransformerConfig)
     """The network."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -156,6 +163,8 @@ class RunConfig:
         for name in ("n_steps", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be 1 or more")
+        if self.problem != "pairs":
+            check_sequences(self)
         for family in ("progress", "hindsight", "ablation"):
             if getattr(self.measures, family).enabled:
                 self._check_circuit(family)
@@ -174,6 +183,7 @@ class RunConfig:
                 f"measures.{family}.enabled=true needs data.operation add or sub, "
                 f"not {data.operation}"
             )
+        self._check_neurons(family)
         keys = self.measures.progress.keys
         if wrong := [key for key in keys if not 1 <= key <= data.p // 2]:
             raise ValueError(
@@ -188,11 +198,18 @@ class RunConfig:
                 f"measures.irrep.enabled=true needs data.operation compose or add, "
                 f"not {data.operation}"
             )
+        self._check_neurons("irrep")
         # Without keys, a sweep of many runs builds no representations.
         allowed = [irrep.name for irrep in irreps(data.table_group)[1:]] if keys else []
         if wrong := [key for key in keys if key not in allowed]:
             listed = allowed if len(allowed) <= MOST_LISTED else [*allowed[:3], "...", allowed[-1]]
             raise ValueError(f"measures.irrep.keys has {wrong[0]}: allowed are {', '.join(listed)}")
+
+    def _check_neurons(self, family: str) -> None:
+        if self.model.attn_only:
+            raise ValueError(
+                f"measures.{family}.enabled=true needs neurons, which model.attn_only=true has not"
+            )
 
     @property
     def lr(self) -> float:

@@ -205,6 +205,7 @@ def _foreign(model: Model, to: hooked.Hooked | Literal["torch"]) -> dict[str, Te
     lost = {
         f"norm={c.norm.name}": any(c.norm.flags),
         "act=glu": c.act == "glu",
+        "attn_only=True": c.attn_only,
         f"readout_scale={c.readout_scale}": c.readout_scale != 1,
         "subtract_initial=True": c.subtract_initial,
     }

@@ -11,8 +11,6 @@ from typing import NamedTuple
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch.optim import Optimizer
 
-from grok.config import RunConfig
-from grok.data.pairs import PairData, pair_data
 from grok.measures import Snapshot
 from grok.training import Stack
 
@@ -54,19 +52,15 @@ class Blocks:
             step = stop
 
 
-class PairDataModule(LightningDataModule):
-    """Operation tables of a stack of runs, in memory, and the blocks of its one epoch.
+class BlockDataModule(LightningDataModule):
+    """The blocks of a stack's one epoch.
 
-    The split of each run is made by the rule its config names (``data.split``), from
-    ``data.split_seed``. There is nothing to download and no worker process.
-
-    Args:
-        configs: One per run.
+    The data themselves are made from the seeds of the configs and lie on the device, in the
+    stack's problem: there is nothing to download and no worker process.
     """
 
-    def __init__(self, configs: Sequence[RunConfig]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.pairs: list[PairData] = [pair_data(config.data) for config in configs]
         self.blocks = Blocks(0, 0)
 
     def train_dataloader(self) -> Blocks:

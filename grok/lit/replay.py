@@ -21,7 +21,7 @@ from grok.config import RunConfig
 from grok.keys import find_key
 from grok.lit.callbacks import ProgressInHindsight, measure_callbacks
 from grok.lit.loggers import StoreLogger, write_readings
-from grok.lit.module import Blocks, PairDataModule, StackTask
+from grok.lit.module import BlockDataModule, Blocks, StackTask
 from grok.lit.progress import ProgressLine
 from grok.lit.reading import MeasureCallback
 from grok.lit.signals import Interrupted, SignalCatcher
@@ -30,7 +30,7 @@ from grok.lit.trainer import fit, pick_device
 from grok.measures.circuit import analyse
 from grok.runs import ReadingsWriter, Run
 from grok.tracking import NoTracker
-from grok.training import Stack, show, state_of
+from grok.training import Stack, problem_of, show, state_of
 
 _log = logging.getLogger("grok")
 
@@ -91,7 +91,7 @@ def fill(
 
 def _with_final_keys(run: Run, config: RunConfig, callback: MeasureCallback) -> ProgressInHindsight:
     """The callback under the key frequencies of the run's last checkpoint."""
-    stack = Stack([config], PairDataModule([config]).pairs, pick_device(config.device))
+    stack = Stack(problem_of([config], pick_device(config.device)))
     last = latest_checkpoint(run)
     assert last is not None, "a run that has ended has a checkpoint"
     show(stack, 0, last.step, last.parameters)
@@ -107,7 +107,7 @@ def _measure_checkpoints(
     progress: bool,
 ) -> None:
     """Read families on the stored parameters of every step at which one is due."""
-    stack = Stack([config], PairDataModule([config]).pairs, pick_device(config.device))
+    stack = Stack(problem_of([config], pick_device(config.device)))
     last = _last(run, config)
     steps = sorted(set().union(*(_due_steps(c, last) for c in families.values())))
     logger, line = StoreLogger([writer], [NoTracker()]), StatusLine()
@@ -144,8 +144,7 @@ def replay(
         Interrupted: After a signal; what was read is kept, and the next call starts over.
     """
     n_steps = _last(run, config)
-    data, device = PairDataModule([config]), pick_device(config.device)
-    stack = Stack([config], data.pairs, device)
+    stack, data = Stack(problem_of([config], pick_device(config.device))), BlockDataModule()
     data.blocks = Blocks(0, n_steps, [c.schedule.next_due for c in families.values()])
     callbacks: list[Callback] = [*families.values(), *others]
     if progress:

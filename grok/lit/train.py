@@ -15,7 +15,7 @@ from grok.lit.callbacks import measure_callbacks
 from grok.lit.job import Job, conclude, fail, forget
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
-from grok.lit.module import Blocks, PairDataModule, StackTask
+from grok.lit.module import BlockDataModule, Blocks, StackTask
 from grok.lit.progress import ProgressLine
 from grok.lit.reading import MeasureCallback
 from grok.lit.replay import fill, lacking
@@ -23,7 +23,7 @@ from grok.lit.signals import Interrupted, SignalCatcher
 from grok.lit.trainer import fit, pick_device
 from grok.runs import Run, RunLock, RunStore, default_runs_dir
 from grok.tracking import make_tracker
-from grok.training import Stack, restore
+from grok.training import Stack, problem_of, restore
 
 
 def train(
@@ -108,9 +108,7 @@ def train_stack(
 def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) -> int | None:
     """Train runs that stand at the same step; the signal that came meanwhile."""
     configs = [job.config for job in jobs]
-    data = PairDataModule(configs)
-    device = pick_device(configs[0].device)
-    stack = Stack(configs, data.pairs, device)
+    stack, data = Stack(problem_of(configs, pick_device(configs[0].device))), BlockDataModule()
     for index, job in enumerate(jobs):
         if job.checkpoint is not None:
             restore(

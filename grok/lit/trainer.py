@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from grok.inputs import InputError
-from grok.lit.module import PairDataModule, StackTask
+from grok.lit.module import BlockDataModule, StackTask
 from grok.lit.signals import SignalCatcher
 
 
@@ -41,7 +41,7 @@ class _TakeSignals(Callback):
 
 def fit(
     task: StackTask,
-    data: PairDataModule,
+    data: BlockDataModule,
     callbacks: Sequence[Callback],
     loggers: Sequence[Logger],
     catcher: SignalCatcher,

@@ -130,6 +130,7 @@ class Snapshot:
             ``[run, batch, d_model]``.
         shortcut: By mode (``legacy``, ``strict``, ``matched``) and split, logits and labels with
             the scale of the MLP's input taken away.
+        places: By place in a sequence and split, logits and labels of the tokens there.
         mirrored: Whether the mirror (b, a) of a test pair (a, b) is trained on, ``[run, test]``.
         kernels: Tangent kernels now and at step 0.
         hessian: Products of the training loss's Hessian with vectors.
@@ -154,6 +155,7 @@ class Snapshot:
         initial: Callable[[], ByName] | None = None,
         attn_out: Callable[[], Mapping[str, list[Tensor]]] | None = None,
         shortcut: Callable[[], Mapping[str, Mapping[str, tuple[Tensor, Tensor]]]] | None = None,
+        places: Callable[[], Mapping[str, Mapping[str, tuple[Tensor, Tensor]]]] | None = None,
         mirrored: Callable[[], Bool[Tensor, "run test"]] | None = None,
         kernels: Callable[[], KernelPair] | None = None,
         hessian: Callable[[], Hessian] | None = None,
@@ -177,6 +179,7 @@ class Snapshot:
             "initial": initial,
             "attn_out": attn_out,
             "shortcut": shortcut,
+            "places": places,
             "mirrored": mirrored,
             "kernels": kernels,
             "hessian": hessian,
@@ -240,6 +243,11 @@ class Snapshot:
     def shortcut(self) -> Mapping[str, Mapping[str, tuple[Tensor, Int[Tensor, "run batch"]]]]:
         """Logits and labels without the scale of the MLP's input, by mode and split."""
         return self._get("shortcut")
+
+    @cached_property
+    def places(self) -> Mapping[str, Mapping[str, tuple[Tensor, Int[Tensor, "run batch"]]]]:
+        """Logits and labels of the tokens at one place of a sequence, by place and split."""
+        return self._get("places")
 
     @cached_property
     def mirrored(self) -> Bool[Tensor, "run test"]:

@@ -16,7 +16,10 @@ MlpRead = Callable[[str, Tensor], Tensor]
 
 
 class BlockActivations(NamedTuple):
-    """What a block computed, in the order it computed it."""
+    """What a block computed, in the order it computed it.
+
+    Without an MLP ``mlp_pre`` and ``mlp_post`` have no entries, and ``mlp_out`` is 0.
+    """
 
     resid_pre: Float[Tensor, "run batch query d_model"]
     scores: Float[Tensor, "run batch head query key"]

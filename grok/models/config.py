@@ -138,7 +138,7 @@ def norm_config(name: str, **other: Any) -> NormConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerConfig:
-    """A transformer on the tokens ``a b =``, read at ``=``. Defaults: Singh et al. 2026."""
+    """A transformer, on pairs on the tokens ``a b =``. Defaults: Singh et al. 2026."""
 
     n_layers: int = 1
     """Blocks."""
@@ -154,6 +154,8 @@ class TransformerConfig:
     """Where the stream is normalised: a published name (none, mlp, A*, ...) or the flags."""
     causal: bool = False
     """Mask later positions in attention."""
+    attn_only: bool = False
+    """A block is attention alone, without an MLP."""
     dropout: float = 0.0
     """Probability of dropping a coordinate of what attention and MLP add to the stream."""
     bias_qkv: bool = False
@@ -191,6 +193,11 @@ class TransformerConfig:
             raise ValueError(
                 f"model.n_heads={self.n_heads} does not divide model.d_model={self.d_model}"
             )
+        if self.attn_only and self.norm.mlp:
+            raise ValueError(
+                f"model.norm={self.norm.name} normalises what the MLP reads, which "
+                f"model.attn_only=true has not"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"model.dropout={self.dropout} is not in [0, 1)")
         for name in ("readout_scale", "temperature"):
@@ -218,9 +225,11 @@ def has_tables(config: TransformerConfig) -> bool:
 
 
 def can_fold(config: TransformerConfig) -> bool:
-    """Whether the folded form exists: no norm between attention and the logits."""
+    """Whether the folded form exists: an MLP, and no norm between attention and the logits."""
     norm = config.norm
-    return has_tables(config) and not (norm.mlp or norm.peri or norm.post or norm.final)
+    return has_tables(config) and not (
+        config.attn_only or norm.mlp or norm.peri or norm.post or norm.final
+    )
 
 
 def training_form(config: TransformerConfig, n_batch: int) -> Form:

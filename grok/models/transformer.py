@@ -1,19 +1,21 @@
-"""Transformer on the tokens ``a b =``, as functions of a stack of parameters.
+"""Transformer on short sequences of tokens, as functions of a stack of parameters.
 
 Decisions:
 
-- Learned absolute positions; attention over all three positions unless ``causal``.
+- It reads pairs as ``a b =``, or whatever its :class:`~grok.models.shapes.Tokens` say.
+- Learned absolute positions; attention over all positions unless ``causal``.
 - The residual stream is never normalised unless the placement says ``post``; every norm is on a
   read of the stream (``q``, ``k``, ``v``, ``mlp``, ``final``), on a branch (``peri``) or on
   projected queries and keys (``qk_proj``). One norm is shared by q, k and v.
 - Biases where the config says; by default in the MLP only. Unembedding separate unless ``tied``.
+- Without an MLP if ``attn_only``: a block then has no neurons, and adds what attention adds.
 - No hooks: a forward pass returns everything it computed.
 - The readout scale is not applied here: ``logits`` are the unembedding's output f.
 
-Shapes: ``run`` - runs trained together; ``batch`` - pairs; ``pos`` - position in ``a b =``;
+Shapes: ``run`` - runs trained together; ``batch`` - pairs or sequences; ``pos`` - position;
 ``query``, ``key`` - the same positions as attention reads them; ``head``;
-``d_model`` = head * d_head; ``d_mlp``; ``vocab`` = n + 1, ``=`` being token n; ``cls`` - output
-classes, n or n + 1.
+``d_model`` = head * d_head; ``d_mlp``; ``vocab`` - tokens, of pairs n + 1, ``=`` being token n;
+``cls`` - output classes, of pairs n or n + 1.
 """
 
 from typing import Literal
@@ -31,6 +33,7 @@ from grok.models.activations import MlpRead as MlpRead
 from grok.models.activations import Parameters as Parameters
 from grok.models.config import TransformerConfig
 from grok.models.layers import activation, attention_scale, linear, normalise, split_heads
+from grok.models.shapes import Tokens, is_trained, parameter_shapes
 
 
 class Transformer:
@@ -48,77 +51,24 @@ class Transformer:
 
     Args:
         config: Sizes, placement of norms, biases.
-        n: Number of group elements; ``=`` is token n.
+        reads: Number of group elements n for pairs ``a b =``, ``=`` being token n; or what it
+            reads instead.
     """
 
-    def __init__(self, config: TransformerConfig, n: int) -> None:
+    def __init__(self, config: TransformerConfig, reads: int | Tokens) -> None:
+        if isinstance(reads, int):
+            reads = Tokens(reads + 1, 3, reads + 1 if config.output_equals else reads)
         self.config = config
-        self.n = n
-        self.n_classes = n + 1 if config.output_equals else n
+        self.vocab, self.n_ctx, self.n_classes = reads
+        self.n = self.vocab - 1
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter that exists, without the ``run`` axis."""
-        c = self.config
-        shapes: dict[str, tuple[int, ...]] = {
-            "W_E": (self.n + 1, c.d_model),
-            "W_pos": (3, c.d_model),
-        }
-        for layer in range(c.n_layers):
-            shapes |= {f"blocks.{layer}.{name}": s for name, s in self._block_shapes().items()}
-        if c.norm.final:
-            shapes |= self._norm_shapes("ln_final", c.d_model)
-        if not c.tied:
-            shapes["W_U"] = (self.n_classes, c.d_model)
-        if c.bias_unembed:
-            shapes["b_U"] = (self.n_classes,)
-        return shapes
-
-    def _block_shapes(self) -> dict[str, tuple[int, ...]]:
-        c, norm = self.config, self.config.norm
-        d, m = c.d_model, c.d_mlp
-        shapes: dict[str, tuple[int, ...]] = {}
-        unused = norm.build_unused and any(norm.flags)
-        if norm.q or norm.k or norm.v or unused:
-            shapes |= self._norm_shapes("ln1", d)
-        for name in "QKV":
-            shapes[f"W_{name}"] = (d, d)
-            if c.bias_qkv:
-                shapes[f"b_{name}"] = (d,)
-        if norm.qk_proj:
-            shapes |= self._norm_shapes("ln_q", c.d_head) | self._norm_shapes("ln_k", c.d_head)
-        shapes["W_O"] = (d, d)
-        if c.bias_out:
-            shapes["b_O"] = (d,)
-        if norm.mlp or unused:
-            shapes |= self._norm_shapes("ln2", d)
-        for name in ("W_in", "W_gate") if c.act == "glu" else ("W_in",):
-            shapes[name] = (m, d)
-            if c.bias_mlp:
-                shapes[name.replace("W", "b")] = (m,)
-        shapes["W_out"] = (d, m)
-        if c.bias_mlp:
-            shapes["b_out"] = (d,)
-        for place in ("peri", "post"):
-            if getattr(norm, place):
-                shapes |= self._norm_shapes(f"ln1_{place}", d)
-                shapes |= self._norm_shapes(f"ln2_{place}", d)
-        return shapes
-
-    def _norm_shapes(self, name: str, d: int) -> dict[str, tuple[int, ...]]:
-        """Gain and bias of one norm; L2 and centring have neither, RMSNorm no bias."""
-        norm = self.config.norm
-        if norm.affine == "none" or norm.kind in ("l2", "centre"):
-            return {}
-        return {f"{name}.w": (d,)} | ({f"{name}.b": (d,)} if norm.kind == "layer" else {})
+        return parameter_shapes(self.config, Tokens(self.vocab, self.n_ctx, self.n_classes))
 
     def is_trained(self, name: str) -> bool:
         """Whether the parameter ever gets a gradient."""
-        norm, part = self.config.norm, name.rpartition(".")[0].rpartition(".")[2]
-        if part == "ln1" and not (norm.q or norm.k or norm.v):
-            return False
-        if part == "ln2" and not norm.mlp:
-            return False
-        return not (part.startswith("ln") and norm.affine == "frozen")
+        return is_trained(self.config, name)
 
     def norm(self, params: Parameters, name: str, x: Tensor) -> Tensor:
         """The norm called ``name`` applied to x."""
@@ -129,7 +79,7 @@ class Transformer:
         params: Parameters,
         tokens: Int[Tensor, "run batch pos"],
         *,
-        read: Literal["all", "last"] = "all",
+        read: Literal["all", "last"] | int = "all",
         drop: Dropout | None = None,
         mlp_read: MlpRead | None = None,
     ) -> Activations:
@@ -137,20 +87,22 @@ class Transformer:
 
         Args:
             params: Stacked parameters, as named by :meth:`shapes`.
-            tokens: Ids of ``a``, ``b`` and ``=`` of each run's batch.
-            read: ``last`` computes only the ``=`` row of the last block, all the loss needs.
+            tokens: Ids of each run's batch, such as ``a``, ``b`` and ``=``; not more than n_ctx.
+            read: ``last`` computes only the last row of the last block, all the loss of a pair
+                needs; a number, only so many of its last rows.
             drop: Dropout on what attention and MLP add to the stream; None in evaluation.
             mlp_read: Changes what each MLP reads; None leaves it.
         """
-        vocab = self.n + 1
-        offset = vocab * torch.arange(tokens.shape[0], device=tokens.device)
+        n_pos = tokens.shape[-1]
+        n_read = n_pos if read == "all" else 1 if read == "last" else read
+        offset = self.vocab * torch.arange(tokens.shape[0], device=tokens.device)
         rows = rearrange(params["W_E"], "run vocab d_model -> (run vocab) d_model")
         x = F.embedding(tokens + rearrange(offset, "run -> run 1 1"), rows)
-        x = x + params["W_pos"].unsqueeze(1)
+        x = x + params["W_pos"][:, :n_pos].unsqueeze(1)
         blocks = []
         for layer in range(self.config.n_layers):
             is_last = layer == self.config.n_layers - 1
-            query = x[:, :, -1:] if read == "last" and is_last else x
+            query = x[:, :, -n_read:] if n_read < n_pos and is_last else x
             blocks.append(self._block(params, f"blocks.{layer}.", x, query, drop, mlp_read))
             x = blocks[-1].resid_post
         return self.readout(params, tuple(blocks))
@@ -210,6 +162,10 @@ class Transformer:
         drop = drop or (lambda t: t)
         attn_out = self.attention_out(params, prefix, z)
         resid_mid = self.added(params, prefix + "ln1_post", x, drop(attn_out))
+        if self.config.attn_only:
+            nothing = (resid_mid[..., :0], resid_mid[..., :0], torch.zeros_like(resid_mid))
+            stream = (x, scores, pattern, z, attn_out, resid_mid, resid_mid)
+            return BlockActivations(*stream, *nothing, resid_mid)
         mlp_in, mlp_pre, mlp_post = self.neurons(params, prefix, resid_mid, mlp_read)
         mlp_out = self.mlp_out(params, prefix, mlp_post)
         resid_post = self.added(params, prefix + "ln2_post", resid_mid, drop(mlp_out))

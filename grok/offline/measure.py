@@ -7,14 +7,13 @@ from typing import NamedTuple
 import torch
 
 from grok.config import MeasuresConfig, RunConfig
-from grok.config.measures import FamilyConfig, IrrepConfig, ProgressConfig
-from grok.data.pairs import pair_data
+from grok.config.measures import ON_ANY_PROBLEM, FamilyConfig, IrrepConfig, ProgressConfig
 from grok.inputs import InputError
 from grok.measures import MEASURES, Readings, Snapshot
 from grok.measures.circuit import analyse
 from grok.offline.source import DataOptions, Loaded, ModelOptions, Source
 from grok.offline.split import inferred_split
-from grok.training import Stack, show
+from grok.training import Stack, problem_of, show
 
 COSTLY = ("kernel", "hessian", "ablation")
 """Families that are read only if they are named."""
@@ -78,6 +77,8 @@ def measure(
     """
     if unknown := [name for name in families if name not in MEASURES]:
         raise InputError(f"no family {unknown[0]!r}; there are: {', '.join(MEASURES)}")
+    for source in found:
+        _check_families(source, families)
     asked = _Asked(
         [name for name in MEASURES if name in families],
         dict.fromkeys(KEYED, tuple(keys or ())),
@@ -93,6 +94,16 @@ def measure(
         tell(done)
 
 
+def _check_families(source: Source, families: Sequence[str]) -> None:
+    """Refuse families that are asked for and cannot be read."""
+    run, wrong = source.run, [name for name in families if name not in ON_ANY_PROBLEM]
+    if wrong and run is not None and run.problem != "pairs":
+        raise InputError(
+            f"family {wrong[0]} needs pairs (a, b), and {source.file} is of a run of "
+            f"{run.problem}; allowed: {', '.join(ON_ANY_PROBLEM)}"
+        )
+
+
 class _Asked(NamedTuple):
     """What is asked for."""
 
@@ -103,13 +114,15 @@ class _Asked(NamedTuple):
 
     def that_apply(self, config: RunConfig, is_ours: bool) -> list[str]:
         """Families that can be read on a run."""
-        operation = config.data.operation
+        operation, is_on_pairs = config.data.operation, config.problem == "pairs"
         lacking = {"kernel"} if not is_ours else set()
         lacking |= {"fourier"} if operation == "compose" else set()
         lacking |= {"hindsight"}  # the curve of a folder is under the keys of its last checkpoint
         lacking |= set(OF_CIRCUIT) if operation not in ("add", "sub") else set()
         lacking |= {"ablation"} if config.model.n_layers > 1 else set()
         lacking |= {"irrep"} if not config.data.table_group else set()
+        lacking |= {*OF_CIRCUIT, "irrep"} if config.model.attn_only else set()
+        lacking |= set() if is_on_pairs else set(MEASURES) - set(ON_ANY_PROBLEM)
         unasked = {*COSTLY, "irrep"} if operation == "add" else {*COSTLY}
         chosen = self.families or [name for name in MEASURES if name not in unasked]
         return [family for family in chosen if family not in lacking]
@@ -121,7 +134,7 @@ def _measure(source: Source, data: DataOptions, model: ModelOptions, asked: _Ask
         loaded = inferred_split(loaded)
     families = asked.that_apply(loaded.config, is_ours=source.run is not None)
     config = _measuring(loaded.config, families, asked)
-    stack = Stack([config], [pair_data(config.data)])
+    stack = Stack(problem_of([config]))
     show(stack, 0, loaded.step or 0, loaded.parameters)
     snapshot = stack.snapshot()
     readings: dict[str, float] = {}

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, get_args
 
 from torch import Tensor
 
+from grok.checkpoints import load_checkpoint
 from grok.config import RunConfig
 from grok.data.config import DataConfig, SplitMethod
 from grok.formats import read_checkpoint
@@ -76,6 +77,8 @@ class Source(NamedTuple):
         Raises:
             InputError: If it cannot be used, or does not fit what is said of its data.
         """
+        if self.run is not None and self.run.problem != "pairs":
+            return self._of_sequences(self.run)
         if self.run is not None:
             found = read_checkpoint(self.file, config=self.run.model)
             return Loaded("grok", found.step, self.run, found.parameters, {}, True)
@@ -88,6 +91,14 @@ class Source(NamedTuple):
         config = RunConfig(data=_data(data, found.n), model=found.config, dtype=dtype)
         has_split = data.train_fraction is not None
         return Loaded(found.format, found.step, config, found.parameters, found.extras, has_split)
+
+    def _of_sequences(self, run: RunConfig) -> Loaded:
+        """A checkpoint of a run of ours on sequences, which no published layout has."""
+        try:
+            found = load_checkpoint(self.file)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        return Loaded("grok", found.step, run, found.parameters, {}, True)
 
 
 def _data(options: DataOptions, p: int) -> DataConfig:

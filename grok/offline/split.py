@@ -14,7 +14,7 @@ from grok.data.config import DataConfig, SplitMethod, n_train_rows
 from grok.data.pairs import pair_data, split_rows
 from grok.metrics.loss import cross_entropy
 from grok.offline.source import Loaded
-from grok.training import Stack, show
+from grok.training import PairProblem, Stack, show
 
 FRACTIONS = tuple(i / 100 for i in range(1, 100))
 SEEDS = (*range(11), 42, 598, 999, 1337)
@@ -63,12 +63,13 @@ def _last(curve: Any) -> float | None:
 
 def _losses(loaded: Loaded) -> Float64[Tensor, " pair"]:
     """Loss of every pair, all classes counted, as training sees it."""
-    stack = Stack([loaded.config], [pair_data(loaded.config.data)])
+    pairs = PairProblem([loaded.config], [pair_data(loaded.config.data)])
+    stack = Stack(pairs)
     show(stack, 0, 0, loaded.parameters)
     with torch.no_grad():
         predictions = stack.snapshot().predictions
-    losses = torch.empty(stack.c.shape[1], dtype=torch.float64)
-    for split, rows in (("train", stack.train[0]), ("test", stack.test[0])):
+    losses = torch.empty(pairs.c.shape[1], dtype=torch.float64)
+    for split, rows in (("train", pairs.train[0]), ("test", pairs.test[0])):
         logits, labels = predictions[split]
         losses[rows] = cross_entropy(logits[0, :, None], labels[0, :, None])
     return losses

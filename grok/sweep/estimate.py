@@ -45,6 +45,11 @@ def estimate_seconds(
 def _sizes(config: RunConfig) -> tuple[Any, ...]:
     """What the speed of a run depends on first."""
     data, model = config.data, config.model
+    if config.problem != "pairs":
+        sequence = config.sequence
+        sizes = (*sequence.sizes(config.problem)[:5], sequence.n_train, sequence.batch_size)
+        sizes += (model.n_layers, model.d_model, 0 if model.attn_only else model.d_mlp)
+        return (config.problem, *sizes, config.dtype, config.threads, config.device)
     sizes = (data.n_elements, data.n_train, data.batch_size)
     sizes += (model.n_layers, model.d_model, model.d_mlp, _form(config))
     return (*sizes, config.dtype, config.threads, config.device)
@@ -72,8 +77,10 @@ def step_flops(config: RunConfig) -> float:
 
     Matrix products only: a multiply-add is 2, an update three forward passes.
     """
+    if config.problem != "pairs":
+        return _sequence_flops(config)
     model, n = config.model, config.data.n_elements
-    d, m, vocab = model.d_model, model.d_mlp, n + 1
+    d, m, vocab = model.d_model, 0 if model.attn_only else model.d_mlp, n + 1
     n_batch = config.data.batch_size or config.data.n_train
     row, tables = 2 * d * d + 4 * d * m + 2 * d * vocab, 4 * d * d * (2 * n + 1)
     if _form(config) == "folded":
@@ -86,3 +93,17 @@ def step_flops(config: RunConfig) -> float:
         per_pair = (model.n_layers - 1) * full_layer + 12 * d * d + row
         once = 0
     return 3.0 * (n_batch * per_pair + once)
+
+
+def _sequence_flops(config: RunConfig) -> float:
+    """The same on sequences: all rows of every layer but the last, of which some are read."""
+    model, sizes = config.model, config.sequence.sizes(config.problem)
+    d, m = model.d_model, 0 if model.attn_only else model.d_mlp
+    n_pos, n_read = sizes.length - 1, sizes.n_read
+    of_row = 4 * d * d + 4 * d * m + 4 * d * n_pos  # queries, output, MLP, scores and values
+    of_key = 4 * d * d
+    rows = (model.n_layers - 1) * n_pos + n_read
+    per_sequence = (
+        rows * of_row + model.n_layers * n_pos * of_key + n_read * 2 * d * sizes.n_classes
+    )
+    return 3.0 * (config.sequence.batch_size or config.sequence.n_train) * per_sequence

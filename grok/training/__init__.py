@@ -2,6 +2,10 @@
 
 from grok.training.compat import check_stackable as check_stackable
 from grok.training.optim import StackOptimizer as StackOptimizer
+from grok.training.pair_problem import PairProblem as PairProblem
+from grok.training.problem import Problem as Problem
+from grok.training.problems import problem_of as problem_of
+from grok.training.sequence_problem import SequenceProblem as SequenceProblem
 from grok.training.stack import Stack as Stack
 from grok.training.state import restore as restore
 from grok.training.state import show as show

@@ -1,8 +1,8 @@
 """What a stack of one-layer networks answers when a part of the network is replaced.
 
-Shapes as in :mod:`grok.training.stack`; ``p`` - group order. The pairs come in the order in which
-(a, b) adds up, as in :mod:`grok.training.circuit`. Everything that is not replaced is the model's
-own, in its own precision, norms included.
+Shapes as in :mod:`grok.training.pair_problem`; ``p`` - group order. The pairs come in the order in
+which (a, b) adds up, as in :mod:`grok.training.circuit`. Everything that is not replaced is the
+model's own, in its own precision, norms included.
 """
 
 from collections.abc import Callable
@@ -20,13 +20,14 @@ from grok.models.forms import mixed, tables, token_scores
 from grok.training.circuit import addition_order
 
 if TYPE_CHECKING:
+    from grok.training.pair_problem import PairProblem
     from grok.training.stack import Stack
 
 _BLOCK = "blocks.0."
 
 
 def ablated(
-    stack: "Stack", neurons: Callable[[], Float[Tensor, "run pair d_mlp"]], chunk: int
+    stack: "Stack[PairProblem]", neurons: Callable[[], Float[Tensor, "run pair d_mlp"]], chunk: int
 ) -> Ablated:
     """The networks of a stack with parts replaced.
 
@@ -58,14 +59,14 @@ def ablated(
 class _Parts:
     """The steps of the network on all pairs, each given what it reads."""
 
-    def __init__(self, stack: "Stack", chunk: int) -> None:
-        self.stack, self.chunk = stack, chunk
+    def __init__(self, stack: "Stack[PairProblem]", chunk: int) -> None:
+        self.pairs, self.chunk = stack.problem, chunk
         self.params = {name: x.detach() for name, x in stack.params.items()}
         self.order = addition_order(stack)
-        self.a, self.b = stack.a[:, self.order], stack.b[:, self.order]
-        self.tables = tables(stack.model, self.params)
+        self.a, self.b = self.pairs.a[:, self.order], self.pairs.b[:, self.order]
+        self.tables = tables(self.pairs.model, self.params)
         self.e = rearrange(self.tables.e, "run d_model -> run 1 d_model")
-        self.scores = token_scores(stack.model, self.tables, self.a, self.b)
+        self.scores = token_scores(self.pairs.model, self.tables, self.a, self.b)
 
     @cached_property
     def as_trained(self) -> Float[Tensor, "run pair d_model"]:
@@ -76,7 +77,7 @@ class _Parts:
         self, pattern: Float[Tensor, "run pair key head"]
     ) -> Float[Tensor, "run pair d_model"]:
         """What attention adds under another pattern."""
-        model = self.stack.model
+        model = self.pairs.model
         z = mixed(model, self.tables, self.a, self.b, pattern)
         return model.attention_out(self.params, _BLOCK, z)
 
@@ -84,13 +85,13 @@ class _Parts:
         self, stream: Float[Tensor, "run 1 d_model"], attn_out: Float[Tensor, "run some d_model"]
     ) -> Float[Tensor, "run some d_model"]:
         """The stream after attention."""
-        return self.stack.model.added(self.params, _BLOCK + "ln1_post", stream, attn_out)
+        return self.pairs.model.added(self.params, _BLOCK + "ln1_post", stream, attn_out)
 
     def after_attention(
         self, stream: Float[Tensor, "run 1 d_model"], attn_out: Float[Tensor, "run some d_model"]
     ) -> Float[Tensor, "run pair p"]:
         """Logits, the MLP computed anew."""
-        mid, model = self.resid_mid(stream, attn_out), self.stack.model
+        mid, model = self.resid_mid(stream, attn_out), self.pairs.model
         neurons = [
             model.neurons(self.params, _BLOCK, some)[2] for some in mid.split(self.chunk, dim=1)
         ]
@@ -100,8 +101,8 @@ class _Parts:
         self, skip: Float[Tensor, "run skip d_model"], neurons: Float[Tensor, "run some d_mlp"]
     ) -> Float[Tensor, "run pair p"]:
         """Logits of what passes the MLP by and of neurons; either may be one row for all pairs."""
-        stack, model = self.stack, self.stack.model
+        pairs, model = self.pairs, self.pairs.model
         mlp_out = model.mlp_out(self.params, _BLOCK, neurons)
         resid_post = model.added(self.params, _BLOCK + "ln2_post", skip, mlp_out)
         f = model.unembedded(self.params, resid_post)[1].expand(-1, len(self.order), -1)
-        return (stack.readout(f, rows=self.order[None]) / stack.temperature)[:, :, : model.n]
+        return (pairs.readout(f, rows=self.order[None]) / pairs.temperature)[:, :, : model.n]

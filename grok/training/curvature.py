@@ -29,8 +29,8 @@ def hessian_product(stack: "Stack", run: int) -> Product:
     in float32 a product is within 1e-5 of that in float64, relative to its norm.
     """
     # A stack of one run, so that a product costs one run's pass.
-    alone = type(stack)((stack.configs[run],), (stack.data[run],), stack.device, stack.form)
-    leaves = alone.leaves
+    alone = type(stack)(stack.problem.alone(run))
+    alone.step, leaves = stack.step, alone.leaves
     with torch.no_grad():
         alone.theta.copy_(stack.theta[run : run + 1])
     with torch.enable_grad():

@@ -6,7 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from grok.config import RunConfig
 from grok.models.transformer import Dropout
+
+
+def update_dropout(configs: Sequence[RunConfig], step: int) -> Dropout | None:
+    """Dropout of one update of these runs; None where there is none."""
+    rate = configs[0].model.dropout
+    return dropout(rate, [c.data.order_seed for c in configs], step) if rate else None
 
 
 def dropout(rate: float, order_seeds: Sequence[int], step: int) -> Dropout:

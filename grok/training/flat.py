@@ -4,15 +4,13 @@ Shapes: ``run`` - runs trained together; ``weight`` - every number of a run's pa
 trained ones first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from grok.config import RunConfig
-from grok.models.init import initial_parameters
-from grok.models.transformer import Transformer
+from grok.training.problem import Network
 
 
 class FlatLayout:
@@ -22,21 +20,16 @@ class FlatLayout:
         model: Names, shapes, and which parameters are trained.
     """
 
-    def __init__(self, model: Transformer) -> None:
+    def __init__(self, model: Network) -> None:
         shapes = model.shapes()
         names = sorted(shapes, key=lambda name: not model.is_trained(name))  # stable
-        self.n = model.n
         self.shapes = {name: shapes[name] for name in names}
         self.trained = [name for name in names if model.is_trained(name)]
         self.n_trained = sum(torch.Size(shapes[name]).numel() for name in self.trained)
 
-    def initial(self, configs: Sequence[RunConfig]) -> Float[Tensor, "run weight"]:
-        """Parameters at step 0 of these runs, from their seeds."""
-        rows = []
-        for config in configs:
-            model = Transformer(config.model, self.n)
-            parameters = initial_parameters(model, config.model.init_seed)
-            rows.append(torch.cat([parameters[name].flatten() for name in self.shapes]))
+    def rows(self, runs: Sequence[Mapping[str, Tensor]]) -> Float[Tensor, "run weight"]:
+        """One row for each run's parameters by name."""
+        rows = [torch.cat([run[name].flatten() for name in self.shapes]) for run in runs]
         return torch.stack(rows)
 
     def views(self, flat: Float[Tensor, "run weight"]) -> dict[str, Tensor]:

@@ -7,7 +7,8 @@ made of the products x_i . x_j and g_i . g_j, and no Jacobian of a matrix is eve
 Jacobians of the other parameters (embeddings, biases, norms) are small.
 
 Shapes: ``pair`` - pairs on which kernels are known, training pairs first; ``cls`` - classes;
-``direction`` - directions in the space of logits; otherwise as in :mod:`grok.training.stack`.
+``direction`` - directions in the space of logits; otherwise as in
+:mod:`grok.training.pair_problem`.
 """
 
 from collections.abc import Sequence
@@ -23,16 +24,18 @@ from grok.measures.snapshot import KernelPair, Kernels
 from grok.models.forms import logits
 
 if TYPE_CHECKING:
+    from grok.training.pair_problem import PairProblem
     from grok.training.stack import Stack
 
 
-def kernel_pair(stack: "Stack") -> KernelPair:
+def kernel_pair(stack: "Stack[PairProblem]") -> KernelPair:
     """Kernels now and at step 0, and the labels of their pairs by split."""
-    labels = {split: stack.c.gather(1, rows) for split, rows in _rows(stack).items()}
-    return KernelPair(tangent_kernels(stack, stack.theta), stack.initial_kernels, labels)
+    pairs = stack.problem
+    labels = {split: pairs.c.gather(1, rows) for split, rows in _rows(stack).items()}
+    return KernelPair(tangent_kernels(stack, stack.theta), pairs.initial_kernels(stack), labels)
 
 
-def tangent_kernels(stack: "Stack", theta: Float[Tensor, "run weight"]) -> Kernels:
+def tangent_kernels(stack: "Stack[PairProblem]", theta: Float[Tensor, "run weight"]) -> Kernels:
     """Both kernels of every run at these parameters.
 
     At p = 113 a reading (128 pairs of each split, 4 directions) costs about four updates.
@@ -41,8 +44,9 @@ def tangent_kernels(stack: "Stack", theta: Float[Tensor, "run weight"]) -> Kerne
     """
     rows = _rows(stack)
     both = torch.cat(list(rows.values()), dim=1)
-    ones = torch.ones(1, stack.model.n_classes)
-    centred = centred_directions(stack.config.measures.kernel.n_projections, stack.model.n_classes)
+    n_classes = stack.problem.model.n_classes
+    ones = torch.ones(1, n_classes)
+    centred = centred_directions(stack.config.measures.kernel.n_projections, n_classes)
     runs = range(len(stack.configs))
     return Kernels(
         torch.stack([tangent_kernel(stack, theta, r, rows["train"][r], ones) for r in runs]),
@@ -50,10 +54,10 @@ def tangent_kernels(stack: "Stack", theta: Float[Tensor, "run weight"]) -> Kerne
     )
 
 
-def _rows(stack: "Stack") -> dict[str, Int[Tensor, "run pair"]]:
+def _rows(stack: "Stack[PairProblem]") -> dict[str, Int[Tensor, "run pair"]]:
     """Rows of the operation table on which kernels are computed, by split."""
     n_pairs = stack.config.measures.kernel.n_pairs
-    return {"train": stack.train[:, :n_pairs], "test": stack.test[:, :n_pairs]}
+    return {"train": stack.problem.train[:, :n_pairs], "test": stack.problem.test[:, :n_pairs]}
 
 
 def centred_directions(n_directions: int, n_classes: int) -> Float64[Tensor, "direction cls"]:
@@ -69,7 +73,7 @@ def centred_directions(n_directions: int, n_classes: int) -> Float64[Tensor, "di
 
 @torch.enable_grad()
 def tangent_kernel(
-    stack: "Stack",
+    stack: "Stack[PairProblem]",
     theta: Float[Tensor, "run weight"],
     run: int,
     pairs: Int[Tensor, " pair"],
@@ -90,11 +94,12 @@ def tangent_kernel(
     params = {name: x.expand(len(pairs), *x.shape[1:]) for name, x in theta_run.items()}
     factored = [name for name in stack.layout.trained if _is_factored(name, params[name])]
     own = [params[name].requires_grad_() for name in stack.layout.trained if name not in factored]
-    a, b = stack.a[run, pairs].unsqueeze(1), stack.b[run, pairs].unsqueeze(1)
+    problem = stack.problem
+    a, b = problem.a[run, pairs].unsqueeze(1), problem.b[run, pairs].unsqueeze(1)
     with _Products([params[name] for name in factored]) as products:
-        f = logits(stack.model, params, a, b, "last").flatten(1)
+        f = logits(problem.model, params, a, b, "last").flatten(1)
     assert len(products.outputs) == len(factored), "a matrix is read in one linear map"
-    outputs = (stack.readout_scale[run] * f) @ directions.to(f).T
+    outputs = (problem.readout_scale[run] * f) @ directions.to(f).T
     leaves = [*own, *products.outputs]
     by_direction = [
         torch.autograd.grad(output.sum(), leaves, retain_graph=True) for output in outputs.mT

@@ -1,63 +1,61 @@
-"""The probe of a stack: all pairs of its operation, and what the network does on them.
+"""The probe of a stack on pairs: all of its operation, and what the network does on them.
 
-Shapes as in :mod:`grok.training.stack`. One forward pass over all pairs serves every measure
+Shapes as in :mod:`grok.training.pair_problem`. One forward pass over all pairs serves every measure
 that is due at a step; it is the token form where there is one.
 """
 
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from grok.measures import Snapshot
+from grok.measures.snapshot import Circuit
 from grok.models.config import has_tables
 from grok.models.forms import attention_rows, pair_tokens, token_forward
 from grok.training.ablation import ablated
 from grok.training.circuit import circuit, composition
-from grok.training.curvature import hessian
 from grok.training.kernel import kernel_pair
 from grok.training.shortcut import shortcut_predictions
 
 if TYPE_CHECKING:
+    from grok.training.pair_problem import PairProblem
     from grok.training.stack import Stack
 
 Split = Literal["train", "test"]
 
 
-def probe_snapshot(stack: "Stack") -> Snapshot:
-    """Snapshot of a stack as it is now; take another after the next update."""
+def pair_parts(stack: "Stack[PairProblem]") -> dict[str, Any]:
+    """What measures can ask of a network on pairs: arguments of a snapshot."""
+    pairs = stack.problem
 
     @cache
     def output() -> _Output:
         return _probe(stack)
 
     def by_split(x: Shaped[Tensor, "run pair *rest"]) -> dict[str, Tensor]:
-        rows = {"train": stack.train, "test": stack.test}
+        rows = {"train": pairs.train, "test": pairs.test}
         return {split: _pick(x, r) for split, r in rows.items()}
 
     def predictions() -> dict[str, tuple[Tensor, Tensor]]:
-        h = by_split(stack.readout(output().logits, rows=None))
-        labels = by_split(stack.c)
+        h = by_split(pairs.readout(output().logits, rows=None))
+        labels = by_split(pairs.c)
         return {split: (h[split], labels[split]) for split in h}
 
     def layers_by_split(layers: list[Tensor]) -> dict[str, list[Tensor]]:
         each = [by_split(layer) for layer in layers]
         return {split: [layer[split] for layer in each] for split in get_args(Split)}
 
-    def gradient() -> dict[str, Tensor]:
-        with torch.enable_grad():
-            return stack.named(stack.gradient()[1])
+    @cache
+    @torch.no_grad()
+    def whole_circuit() -> Circuit:
+        return circuit(stack, output().logits, *output().circuit)
 
-    measures, previous, mirrored = stack.config.measures, stack.previous, stack.mirrored
+    measures, mirrored = stack.config.measures, pairs.mirrored
     is_cyclic = stack.config.data.operation != "compose"
-    snapshot = Snapshot(
-        stack.step,
-        stack.named(stack.theta),
-        gradient=gradient,
-        delta=None if previous is None else lambda: stack.named(stack.theta - previous),
+    return dict(
         embedding=(lambda: stack.params["W_E"][:, :-1].detach()) if is_cyclic else None,
         scores=lambda: _scores(stack, output),
         pre_logits=lambda: by_split(output().pre_logits),
@@ -65,22 +63,16 @@ def probe_snapshot(stack: "Stack") -> Snapshot:
         attn_out=lambda: layers_by_split(output().attn_out),
         shortcut=lambda: shortcut_predictions(stack, layers_by_split(output().mlp_lengths), CHUNK),
         mirrored=None if mirrored is None else lambda: mirrored,
-        initial=lambda: stack.named(stack.initial),
         kernels=lambda: kernel_pair(stack),
-        hessian=lambda: hessian(stack),
-        circuit=(lambda: circuit(stack, output().logits, *output().circuit))
-        if measures.reads_circuit
-        else None,
-        ablated=(lambda: ablated(stack, lambda: snapshot.circuit.neurons, CHUNK))
+        circuit=whole_circuit if measures.reads_circuit else None,
+        ablated=(lambda: ablated(stack, lambda: whole_circuit().neurons, CHUNK))
         if measures.ablation.enabled
         else None,
         composition=(lambda: composition(stack, output().logits))
         if stack.config.data.table_group
         else None,
-        loss=lambda h, labels: stack.loss(h, labels, torch.float64),
-        active=stack.alive.clone(),
+        loss=lambda h, labels: pairs.loss(h, labels, torch.float64),
     )
-    return snapshot
 
 
 def _pick(x: Shaped[Tensor, "run pair *rest"], rows: Tensor) -> Tensor:
@@ -111,12 +103,10 @@ CHUNK = 8192
 pairs are kept, which for a table of n^2 pairs are about n^3 numbers."""
 
 
-def _probe(stack: "Stack") -> _Output:
+def _probe(stack: "Stack[PairProblem]") -> _Output:
     """The forward pass over all pairs, in chunks."""
-    chunks = [
-        _forward(stack, a, b)
-        for a, b in zip(stack.a.split(CHUNK, dim=1), stack.b.split(CHUNK, dim=1), strict=True)
-    ]
+    a_chunks, b_chunks = (x.split(CHUNK, dim=1) for x in (stack.problem.a, stack.problem.b))
+    chunks = [_forward(stack, a, b) for a, b in zip(a_chunks, b_chunks, strict=True)]
 
     def layers(each: Iterable[list[Tensor]]) -> list[Tensor]:
         return [torch.cat(layer, dim=1) for layer in zip(*each, strict=True)]
@@ -131,13 +121,14 @@ def _probe(stack: "Stack") -> _Output:
     )
 
 
-def _forward(stack: "Stack", a: Tensor, b: Tensor) -> _Output:
+def _forward(stack: "Stack[PairProblem]", a: Tensor, b: Tensor) -> _Output:
     """One chunk."""
-    if has_tables(stack.model.config):
-        full = token_forward(stack.model, stack.params, a, b)
+    model = stack.problem.model
+    if has_tables(model.config):
+        full = token_forward(model, stack.params, a, b)
         scores = []
     else:
-        full = stack.model.forward(stack.params, pair_tokens(stack.model, a, b))
+        full = model.forward(stack.params, pair_tokens(model, a, b))
         scores = [block.scores for block in full.blocks]
     parts = [full.blocks[-1].mlp_post[:, :, -1], full.blocks[0].pattern[:, :, :, -1, 0]]
     return _Output(
@@ -150,8 +141,9 @@ def _forward(stack: "Stack", a: Tensor, b: Tensor) -> _Output:
     )
 
 
-def _scores(stack: "Stack", output: Callable[[], _Output]) -> list[Tensor]:
+def _scores(stack: "Stack[PairProblem]", output: Callable[[], _Output]) -> list[Tensor]:
     """Scores of all query rows by layer."""
-    if has_tables(stack.model.config):
-        return [attention_rows(stack.model, stack.params, stack.a, stack.b)]
+    pairs = stack.problem
+    if has_tables(pairs.model.config):
+        return [attention_rows(pairs.model, stack.params, pairs.a, pairs.b)]
     return output().scores

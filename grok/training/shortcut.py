@@ -1,6 +1,7 @@
 """What a stack predicts with the scale of every MLP's input taken away.
 
-Shapes as in :mod:`grok.training.stack`; ``query`` - positions at which a block's MLP is read.
+Shapes as in :mod:`grok.training.pair_problem`; ``query`` - positions at which a block's MLP is
+read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +18,16 @@ from grok.models.forms import pair_tokens, token_forward
 from grok.models.transformer import MlpRead, Transformer
 
 if TYPE_CHECKING:
+    from grok.training.pair_problem import PairProblem
     from grok.training.stack import Stack
 
 ByMode = dict[str, dict[str, tuple[Tensor, Tensor]]]
 
 
 def shortcut_predictions(
-    stack: "Stack", lengths: Mapping[str, Sequence[Float[Tensor, "run batch query"]]], chunk: int
+    stack: "Stack[PairProblem]",
+    lengths: Mapping[str, Sequence[Float[Tensor, "run batch query"]]],
+    chunk: int,
 ) -> ByMode:
     r"""Logits, ready for the loss, and labels of each split without the scale of MLP inputs.
 
@@ -55,18 +59,19 @@ def shortcut_predictions(
         code runs ``legacy``, so that at initialisation all placements give the loss of the network
         without norms. ``matched`` is ours.
     """
-    bare = _without_norms(stack.model)
+    pairs = stack.problem
+    bare = _without_norms(pairs.model)
     found: ByMode = {"legacy": {}, "strict": {}, "matched": {}}
-    for split, rows in (("train", stack.train), ("test", stack.test)):
-        labels = stack.c.gather(1, rows)
+    for split, rows in (("train", pairs.train), ("test", pairs.test)):
+        labels = pairs.c.gather(1, rows)
         networks = {
             "legacy": (bare, _unit),
-            "strict": (stack.model, _unit),
-            "matched": (stack.model, _matched(lengths[split])),
+            "strict": (pairs.model, _unit),
+            "matched": (pairs.model, _matched(lengths[split])),
         }
         for mode, (model, read) in networks.items():
             f = _logits(stack, model, rows, read, chunk)
-            found[mode][split] = (stack.readout(f, rows), labels)
+            found[mode][split] = (pairs.readout(f, rows), labels)
     return found
 
 
@@ -93,12 +98,16 @@ def _matched(lengths: Sequence[Float[Tensor, "run batch query"]]) -> MlpRead:
 
 
 def _logits(
-    stack: "Stack", model: Transformer, rows: Int[Tensor, "run batch"], read: MlpRead, chunk: int
+    stack: "Stack[PairProblem]",
+    model: Transformer,
+    rows: Int[Tensor, "run batch"],
+    read: MlpRead,
+    chunk: int,
 ) -> Float[Tensor, "run batch cls"]:
     """Logits at ``=``, in chunks."""
     logits = []
     for part in rows.split(chunk, dim=1):
-        a, b = stack.a.gather(1, part), stack.b.gather(1, part)
+        a, b = stack.problem.a.gather(1, part), stack.problem.b.gather(1, part)
         if has_tables(model.config):
             full = token_forward(model, stack.params, a, b, read)
         else:

@@ -16,7 +16,7 @@ from grok.data.pairs import pair_data
 from grok.lit.callbacks import measure_callbacks
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
-from grok.lit.module import Blocks, PairDataModule, StackTask
+from grok.lit.module import BlockDataModule, Blocks, StackTask
 from grok.lit.reading import MeasureCallback
 from grok.lit.signals import SignalCatcher
 from grok.lit.trainer import fit
@@ -24,14 +24,14 @@ from grok.measures import MEASURES
 from grok.models.forms import Form
 from grok.runs import ReadingsWriter, RunLock, RunStore
 from grok.tracking import make_tracker
-from grok.training import Stack
+from grok.training import PairProblem, Stack
 from tests.bench.progress import progress_reading, progress_share
 from tests.bench.protocol import Result, interleaved, judge
 from tests.bench.sweep import sweep
 
 
-def _stack(config: RunConfig, form: Form | None = None) -> Stack:
-    return Stack([config], [pair_data(config.data)], form=form)
+def _stack(config: RunConfig, form: Form | None = None) -> Stack[PairProblem]:
+    return Stack(PairProblem([config], [pair_data(config.data)], form=form))
 
 
 class _Clock(Callback):
@@ -65,7 +65,7 @@ class _NearEmpty:
 
 def overhead_near_empty() -> Iterator[Result]:
     """What Lightning adds to a step that costs almost nothing."""
-    data, n_steps = PairDataModule([]), 4000
+    data, n_steps = BlockDataModule(), 4000
 
     def bare() -> float:
         start, stack = time.process_time(), _NearEmpty()
@@ -120,7 +120,7 @@ def _fit_with_free_readings(config: RunConfig, n_steps: int, folder: Path) -> tu
 
     stack.advance = timed  # type: ignore[method-assign]
     run = RunStore(folder).create(config)
-    clock, data = _Clock(), PairDataModule([config])
+    clock, data = _Clock(), BlockDataModule()
     with RunLock(run.dir) as lock, SignalCatcher() as catcher:
         writer, tracker = ReadingsWriter(run), make_tracker(run, config.tracking)
         keeper = Keeper([writer], [lock], [config])
@@ -144,7 +144,7 @@ def forms() -> Iterator[Result]:
     for norm, form, target in cases:
         config = parse_run("layernorm", [f"--model.norm={norm}"])
         fast, full = _stack(config), _stack(config, "full")
-        assert fast.form == form
+        assert fast.problem.form == form
         _assert_same_gradient(config)
         table = interleaved(
             {"fast": lambda s=fast: s.advance(1), "full": lambda s=full: s.advance(1)}
@@ -160,7 +160,7 @@ def _assert_same_gradient(config: RunConfig) -> None:
     from dataclasses import replace
 
     config = replace(config, dtype="float64", data=replace(config.data, train_fraction=0.1))
-    fast, full = _stack(config, form=_stack(config).form), _stack(config, "full")
+    fast, full = _stack(config, form=_stack(config).problem.form), _stack(config, "full")
     torch.testing.assert_close(fast.gradient()[1], full.gradient()[1], rtol=1e-10, atol=1e-12)
 
 

@@ -9,17 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grok.config import parse_run
-from grok.data.pairs import pair_data
 from grok.formats import Published, write_checkpoint
 from grok.measures import MEASURES, Readings
-from grok.training import Stack
+from grok.training import Stack, problem_of
 from tests.bench.protocol import Result, interleaved, judge
 
 
 def _mainline() -> Stack:
     """The mainline run, some steps after its start."""
     config = parse_run("modular_addition")
-    stack = Stack([config], [pair_data(config.data)])
+    stack = Stack(problem_of([config]))
     stack.advance(20)
     return stack
 
@@ -58,7 +57,8 @@ def progress_reading() -> Iterator[Result]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "20.safetensors"
         weights = {name: x[0].detach().clone() for name, x in stack.params.items()}
-        checkpoint = Published("grok", stack.config.model, stack.data[0].n, weights, stack.step)
+        model, n = stack.config.model, stack.config.data.n_elements
+        checkpoint = Published("grok", model, n, weights, stack.step)
         write_checkpoint(file, checkpoint, "grok")
         found, peak = _measured(file)
     ours = float(_read(stack)["loss/all"])

@@ -24,12 +24,12 @@ from grok.lit.callbacks import (
     TaskReadings,
     WeightSpectra,
 )
-from grok.lit.module import Blocks, PairDataModule, StackTask
+from grok.lit.module import BlockDataModule, Blocks, StackTask
 from grok.lit.reading import MeasureCallback
 from grok.lit.train import train
 from grok.measures import MissingPart, Snapshot
-from grok.training import Stack
-from tests.running import checkpoints, measures, run_config
+from grok.training import Stack, problem_of
+from tests.running import checkpoints, measures, on_sequences, run_config
 
 pytestmark = [
     # Lightning's remarks about things that are so on purpose, as in `grok.lit.trainer`.
@@ -224,12 +224,12 @@ def test_a_measure_says_which_part_it_misses(tmp_path: Path) -> None:
         trainer.fit(Halving(), batches(1))
 
 
-def stack_task(n_runs: int) -> tuple[StackTask, PairDataModule]:
+def stack_task(n_runs: int) -> tuple[StackTask, BlockDataModule]:
     """A stack and its data, for a trainer that is not ours."""
     configs = [run_config(init_seed=seed) for seed in range(n_runs)]
-    data = PairDataModule(configs)
+    data = BlockDataModule()
     data.blocks = Blocks(0, 4, [Schedule(every=2).next_due])
-    return StackTask(Stack(configs, data.pairs)), data
+    return StackTask(Stack(problem_of(configs))), data
 
 
 def test_a_foreign_logger_takes_the_readings_of_a_lone_stack(tmp_path: Path) -> None:
@@ -288,6 +288,17 @@ def test_the_fourier_basis_is_not_asked_for_on_a_group_that_has_none(tmp_path: P
     assert not any(
         key.startswith("fourier/") for key in train(config, tmp_path, progress=False).final()
     )
+
+
+def test_families_of_pairs_are_left_out_of_a_run_on_sequences(tmp_path: Path) -> None:
+    config = on_sequences("digit_addition", n_steps=3)
+    readings = train(config, tmp_path, progress=False).readings()
+    families = {row.family for key in readings.columns[1:] if (row := find_key(key))}
+    assert families == {"task", "norm", "attention", "compress"}
+    assert {"loss/train", "loss/test", "loss/digit/1/test", "acc/digit/3/train"} <= set(
+        readings.columns
+    )
+    assert readings.select("loss/train", "loss/digit/1/test").null_count().row(0) == (0, 0)
 
 
 OFF = measures(**dict.fromkeys(FAMILIES))

@@ -18,12 +18,20 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from grok.cli import main
 from grok.config import CheckpointConfig, RunConfig, Schedule
-from grok.lit.module import Blocks, PairDataModule
+from grok.lit.module import BlockDataModule, Blocks
 from grok.lit.signals import Interrupted
 from grok.lit.train import train
 from grok.models.config import NormConfig
 from grok.runs import Run, RunStore
-from tests.running import FLAGS, assert_same, checkpoints, measures, run_config, signal_at
+from tests.running import (
+    FLAGS,
+    assert_same,
+    checkpoints,
+    measures,
+    on_sequences,
+    run_config,
+    signal_at,
+)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 
@@ -41,6 +49,8 @@ CASES = {
         measures=measures(**dict.fromkeys(("task", "norm", "attention", "fourier"), EVERY_UPDATE)),
         n_steps=40,
     ),
+    "fresh sequences": on_sequences("digit_addition"),
+    "sequences in batches": on_sequences("repeated_subsequence", n_train=30, dropout=0.2),
     "blocks of 100 updates": run_config(
         measures=measures(**dict.fromkeys(("task", "norm", "compress"), RARELY)), n_steps=230
     ),
@@ -120,13 +130,13 @@ def test_a_run_stopped_before_its_first_update_resumes_from_step_0(
 
 
 def test_a_signal_is_not_lost_while_lightnings_own_handlers_are_in_place(tmp_path: Path) -> None:
-    blocks = PairDataModule.train_dataloader
+    blocks = BlockDataModule.train_dataloader
 
-    def signalling(data: PairDataModule) -> Blocks:
+    def signalling(data: BlockDataModule) -> Blocks:
         os.kill(os.getpid(), signal.SIGTERM)
         return blocks(data)
 
-    with patch.object(PairDataModule, "train_dataloader", signalling), pytest.raises(Interrupted):
+    with patch.object(BlockDataModule, "train_dataloader", signalling), pytest.raises(Interrupted):
         train(run_config(), tmp_path, progress=False)
     [run] = RunStore(tmp_path).runs()
     assert (run.status()["status"], run.status()["step"]) == ("interrupted", 0)

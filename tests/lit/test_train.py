@@ -11,11 +11,10 @@ import pytest
 import torch
 
 from grok.config import CheckpointConfig, RunConfig, Schedule, run_key
-from grok.data.pairs import pair_data
 from grok.lit.signals import Interrupted
 from grok.lit.train import train, train_stack
 from grok.runs import LockLost, RunLock, RunLocked, RunStore, summary
-from grok.training import Stack
+from grok.training import Stack, problem_of
 from tests.running import assert_same, checkpoints, files, measures, run_config, signal_at
 
 DIVERGING = {"lr": 1e30, "kind": "sgd"}
@@ -78,7 +77,7 @@ def test_nothing_is_written_outside_the_run_store(
 def test_the_readings_are_those_of_the_parameters_after_so_many_updates(tmp_path: Path) -> None:
     config = run_config(n_steps=12, dtype="float64")
     table = train(config, tmp_path, progress=False).readings(["loss/train", "norm/theta/all"])
-    stack = Stack([config], [pair_data(config.data)])
+    stack = Stack(problem_of([config]))
     for step, loss in zip(table["step"], table["loss/train"], strict=True):
         stack.advance(step - stack.step)
         torch.testing.assert_close(stack.losses().item(), loss)

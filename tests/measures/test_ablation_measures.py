@@ -95,7 +95,7 @@ def random_stack(n_runs: int, keys: tuple[int, ...], **fields: Any) -> Stack:
     ]
     stack = make_stack(*configs)
     p = config.data.p
-    for name, value in random_parameters(stack.model, n_runs).items():
+    for name, value in random_parameters(stack.problem.model, n_runs).items():
         stack.params[name].data[:] = 2 * value if "W_Q" in name else value
     W_E = stack.params["W_E"].data
     angle = 4 * math.pi * torch.arange(p).double()[:, None] / p
@@ -108,7 +108,8 @@ def plain_losses(stack: Stack, run: int, keys: tuple[int, ...]) -> tuple[dict[st
     config = stack.configs[run]
     parameters = {name: x[run].detach() for name, x in stack.params.items()}
     model = PlainTransformer(config.model, config.data.p).load(parameters)
-    f_0 = None if stack.initial_logits is None else stack.initial_logits[run]
+    initial = stack.problem.initial_logits
+    f_0 = None if initial is None else initial[run]
     with torch.no_grad():
         plain = PlainAblation(config, model, f_0)
         return plain.losses(keys), plain.n_pure

@@ -58,7 +58,7 @@ def test_composition_is_that_of_the_model(fields: dict[str, Any]) -> None:
     a, b = (x.flatten() for x in torch.meshgrid(torch.arange(6), torch.arange(6), indexing="ij"))
     tokens = torch.stack([a, b, torch.full_like(a, 6)], dim=-1)[None]
     scale = fields.get("readout_scale", 1.0) / fields.get("temperature", 1.0)
-    full = stack.model.forward(params, tokens)
+    full = stack.problem.model.forward(params, tokens)
     logits = scale * full.logits[:, :, -1, :6].detach()
     torch.testing.assert_close(found.logits, logits)
     W_U = params["W_E" if fields.get("tied") else "W_U"].detach()[:, :6]
@@ -67,7 +67,7 @@ def test_composition_is_that_of_the_model(fields: dict[str, Any]) -> None:
     W_out = params[f"blocks.{fields.get('n_layers', 1) - 1}.W_out"].detach()
     torch.testing.assert_close(found.matrices["W_L"], scale * W_U @ W_out)
     is_train = torch.zeros(36, dtype=torch.bool)
-    is_train[stack.train[0]] = True
+    is_train[stack.problem.train[0]] = True
     assert torch.equal(found.is_train[0], is_train)
     # With every representation kept and nothing else, what is excluded is blind to the product.
     table = table_of("S3").flatten()

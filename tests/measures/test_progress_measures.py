@@ -125,11 +125,11 @@ def test_readings_are_those_of_the_model(operation: Any, fields: dict[str, Any])
     stack = make_stack(measuring(tiny(operation=operation, **fields)))
     stack.advance(3)
     circuit = stack.snapshot().circuit
-    p = stack.data[0].n
+    p = stack.problem.data[0].n
     pair = torch.arange(p * p)
     a, b = pair // p, pair % p if operation == "add" else -(pair % p) % p
     tokens = torch.stack([a, b, torch.full_like(a, p)], dim=-1)[None]
-    full = stack.model.forward(stack.params, tokens)
+    full = stack.problem.model.forward(stack.params, tokens)
     logits = full.logits[:, :, -1, :p].detach()
     torch.testing.assert_close(circuit.logits, logits)
     torch.testing.assert_close(circuit.neurons, full.blocks[-1].mlp_post[:, :, -1].detach())
@@ -137,8 +137,9 @@ def test_readings_are_those_of_the_model(operation: Any, fields: dict[str, Any])
     labels = (a + b) % p if operation == "add" else (a - b) % p
     torch.testing.assert_close(read(stack)["loss/all"], cross_entropy(logits, labels))
     is_train = torch.zeros(p * p, dtype=torch.bool)
-    rows = stack.train[0]
-    is_train[stack.a[0, rows] * p + (stack.b[0, rows] * (1 if operation == "add" else -1)) % p] = 1
+    rows = stack.problem.train[0]
+    a, b = stack.problem.a[0, rows], stack.problem.b[0, rows]
+    is_train[a * p + (b * (1 if operation == "add" else -1)) % p] = 1
     assert torch.equal(circuit.is_train[0], is_train)
     torch.testing.assert_close(
         torch.stack([read(stack)[f"progress/alpha/{k}"] for k in range(1, p // 2 + 1)], dim=-1),
@@ -150,7 +151,7 @@ def test_readings_are_those_of_the_model(operation: Any, fields: dict[str, Any])
 def test_losses_are_those_of_the_logits_written_out(p: int) -> None:
     """Two runs of random weights, whose key sets differ in size."""
     stack = make_stack(measuring(tiny(p=p)), measuring(tiny(p=p, init_seed=3, split_seed=3)))
-    for name, value in random_parameters(stack.model, 2).items():
+    for name, value in random_parameters(stack.problem.model, 2).items():
         stack.params[name].data[:] = value
     readings, circuit = read(stack), stack.snapshot().circuit
     is_key = torch.stack([readings[f"progress/key/{k}"] for k in range(p // 2 + 1) if k], dim=-1)

@@ -20,7 +20,7 @@ from grok.report.terminal import print_summary
 from grok.runs import summary
 from tests.builders import tiny
 from tests.fourier_network import fourier_config, fourier_parameters
-from tests.running import measures
+from tests.running import measures, on_sequences
 
 ALPHA = {3: 7.0, 4: 6.0, 5: 5.0}
 SUFFIX = {"grok": ".safetensors"}
@@ -178,6 +178,37 @@ def test_a_run_of_ours_is_measured_as_it_was_live(
         assert found["step"] == 20
         for key in ("loss/train", "loss/test", "acc/test", "norm/theta/all", "norm/change"):
             assert found["readings"][key] == live[key], key
+
+
+@pytest.mark.parametrize("problem", ["digit_addition", "skip_trigram"])
+def test_a_run_on_sequences_is_measured_as_it_was_live(
+    problem: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = train(on_sequences(problem, n_steps=200), tmp_path, progress=False)
+    capsys.readouterr()
+    found = run(capsys, str(stored.dir))
+    assert found["data"]["problem"] == problem
+    live, readings = stored.final(), found["readings"]
+    assert len(live) > 40
+    for key, value in live.items():
+        if not key.startswith("norm/delta/"):
+            assert readings[key] == pytest.approx(value, rel=1e-6), key
+    assert not any(key.startswith(("fourier", "shortcut", "progress")) for key in readings)
+
+
+def test_what_a_run_on_sequences_has_not_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = train(on_sequences("skip_trigram", n_steps=2), tmp_path, progress=False)
+    [file] = stored.checkpoints_dir.glob("*.safetensors")
+    for arguments, message in (
+        (["measure", str(file), "--families=task,fourier"], "family fourier needs pairs (a, b)"),
+        (["convert", str(file), "-o", "x", "--to=grok"], "grok convert takes networks on pairs"),
+    ):
+        capsys.readouterr()
+        assert main(arguments) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
 
 
 def of_s3(**fields: Any) -> RunConfig:

@@ -4,17 +4,22 @@ import io
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from grok.config import RunConfig
+from grok.data.sequence_config import ProblemName
 from grok.lit.status_line import StatusLine
 from grok.models.config import norm_config
 from grok.runs import RunStore, write_status
 from grok.sweep import estimate_seconds
 from grok.sweep.estimate import NOMINAL, step_flops
 from grok.sweep.progress import SweepProgress
-from tests.builders import changed, tiny
+from grok.training import Stack, problem_of
+from tests.builders import changed, sequences, tiny
 
 
 @pytest.mark.parametrize(
@@ -34,6 +39,18 @@ from tests.builders import changed, tiny
 )
 def test_the_operations_of_a_step_are_those_of_its_form(config: RunConfig, gflop: float) -> None:
     assert step_flops(config) / 1e9 == pytest.approx(gflop, rel=1e-3)
+
+
+@pytest.mark.parametrize("problem", ["digit_addition", "repeated_subsequence", "skip_trigram"])
+@pytest.mark.parametrize("fields", [{}, {"n_train": 30, "batch_size": 0}], ids=str)
+def test_the_operations_of_a_step_on_sequences_are_those_that_torch_counts(
+    problem: ProblemName, fields: dict[str, Any]
+) -> None:
+    config = sequences(problem, **fields)
+    stack = Stack(problem_of([config]))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        stack.losses(0)
+    assert step_flops(config) == 3 * counter.get_total_flops()
 
 
 def test_without_stored_runs_the_operations_set_the_time(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from grok.claims.checks.inductive_bias_steps import ScaledLoss
 from grok.metrics.norms import l2_norm
 from grok.models.config import norm_config
-from grok.training import Stack
+from grok.training import PairProblem, Stack
 from tests.builders import changed, data_of, make_stack, tiny
 
 
@@ -22,7 +22,7 @@ def first_update_norms(stack: Stack) -> Tensor:
 def trajectory(factor: float, eps: float) -> Tensor:
     """Parameters after each of five updates of a GELU network, float64."""
     configs = [tiny(p=13, eps=eps), tiny(p=13, eps=eps, init_seed=1)]
-    stack = ScaledLoss(configs, data_of(configs), [factor] * 2)
+    stack = ScaledLoss(PairProblem(configs, data_of(configs)), [factor] * 2)
     rows = []
     for _ in range(5):
         stack.advance(1)

@@ -60,7 +60,7 @@ def test_pre_logits_are_what_the_unembedding_reads() -> None:
     for split, H in snapshot.pre_logits.items():
         f: Tensor = torch.einsum("rbd,rcd->rbc", H, snapshot.params["W_U"])
         logits, labels = snapshot.predictions[split]
-        torch.testing.assert_close(stack.readout_scale * f, logits)
+        torch.testing.assert_close(stack.problem.readout_scale * f, logits)
         assert labels.shape == H.shape[:2]
 
 

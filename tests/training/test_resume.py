@@ -60,7 +60,7 @@ def test_a_state_that_does_not_fit_is_refused_by_name(name: str, is_missing: boo
 def test_a_state_has_every_parameter_and_the_moments_of_the_trained_ones() -> None:
     stack = make_stack(tiny())
     parameters, moments = state_of(stack, 0)
-    shapes = stack.model.shapes()
+    shapes = stack.problem.model.shapes()
     assert {name: tuple(x.shape) for name, x in parameters.items()} == shapes
     assert moments.keys() == {f"{m}.{name}" for m in ("exp_avg", "exp_avg_sq") for name in shapes}
 
@@ -107,8 +107,8 @@ def test_evaluation_knows_no_dropout(n_layers: int) -> None:
 
 def test_mini_batches_take_every_training_pair_once_per_epoch() -> None:
     stack = make_stack(*runs(batch_size=7))
-    assert stack.train.shape[1] == 29
-    epoch = torch.cat([stack._batch(step) for step in range(4)], dim=1)
+    assert stack.problem.train.shape[1] == 29
+    epoch = torch.cat([stack.problem.batch(step) for step in range(4)], dim=1)
     for run in range(2):
         assert len(epoch[run].unique()) == 28
-        assert set(epoch[run].tolist()) <= set(stack.train[run].tolist())
+        assert set(epoch[run].tolist()) <= set(stack.problem.train[run].tolist())

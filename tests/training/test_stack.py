@@ -57,6 +57,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "post-norm and final norm": {"norm": NormConfig(post=True, final=True, eps=1e-3)},
     "QK-norm": {"norm": norm_config("qk_norm", eps=1e-3)},
     "depth 2": {"n_layers": 2, "causal": True},
+    "attention alone": {"attn_only": True, "norm": norm_config("peri", mlp=False, eps=1e-3)},
     "tied": {"tied": True, "output_equals": False},
     "glu": {"act": "glu", "bias_qkv": True, "bias_out": True},
     "composition in S3": {"operation": "compose", "group": "S3", "p": 113},
@@ -75,7 +76,7 @@ def distance_to_plain(stack: Stack, n_steps: int) -> float:
     """Largest difference of any parameter of any run from the same run in plain torch."""
     stack.advance(n_steps)
     distance = 0.0
-    for run, (config, data) in enumerate(zip(stack.configs, stack.data, strict=True)):
+    for run, (config, data) in enumerate(zip(stack.configs, stack.problem.data, strict=True)):
         plain = train_plain(config, data, n_steps)
         ours = {plain_name(name): x[run] for name, x in stack.named(stack.theta).items()}
         assert ours.keys() == plain.keys()
@@ -193,6 +194,6 @@ def test_data_of_every_run_are_those_of_its_own_split() -> None:
     configs = runs()
     stack = make_stack(*configs)
     for run, data in enumerate(data_of(configs)):
-        assert torch.equal(stack.train[run], data.train)
-        assert torch.equal(stack.test[run], data.test)
-        assert torch.equal(stack.c[run], data.c)
+        assert torch.equal(stack.problem.train[run], data.train)
+        assert torch.equal(stack.problem.test[run], data.test)
+        assert torch.equal(stack.problem.c[run], data.c)

@@ -73,7 +73,7 @@ def plain_jacobian(stack: Stack, run: int, pairs: Tensor) -> Tensor:
 @pytest.mark.parametrize("fields", NETWORKS.values(), ids=NETWORKS.keys())
 def test_kernels_are_those_of_the_jacobians_of_plain_torch(fields: dict[str, Any]) -> None:
     stack = make(n_pairs=3, **fields)
-    pairs = torch.cat([stack.train[0, :3], stack.test[0, :3]])
+    pairs = torch.cat([stack.problem.train[0, :3], stack.problem.test[0, :3]])
     J = plain_jacobian(stack, 0, pairs)
     kernels = tangent_kernels(stack, stack.theta)
     J_sum = J[:3].sum(dim=1)
@@ -84,7 +84,7 @@ def test_kernels_are_those_of_the_jacobians_of_plain_torch(fields: dict[str, Any
 
 def test_all_centred_directions_give_the_trace_over_centred_classes() -> None:
     stack = make()
-    pairs, n_classes = stack.test[0, :5], stack.model.n_classes
+    pairs, n_classes = stack.problem.test[0, :5], stack.problem.model.n_classes
     J = plain_jacobian(stack, 0, pairs)
     J_centred = (J - J.mean(dim=1, keepdim=True)).flatten(1)
     ones = torch.ones(n_classes, 1, dtype=torch.float64)
@@ -112,7 +112,7 @@ def test_directions_are_the_same_at_every_call_and_leave_the_generator_of_torch_
 
 def test_the_kernel_of_some_pairs_is_a_block_of_the_kernel_of_more() -> None:
     stack, directions = make(), centred_directions(2, 6)
-    pairs = stack.train[0, :9]
+    pairs = stack.problem.train[0, :9]
     K = tangent_kernel(stack, stack.theta, 0, pairs, directions)
     part = tangent_kernel(stack, stack.theta, 0, pairs[3:7], directions)
     torch.testing.assert_close(part, K[3:7, 3:7])
@@ -150,7 +150,7 @@ def test_kernels_are_on_the_first_pairs_of_each_split_or_on_all_there_are() -> N
     stack = make(n_runs=2, n_pairs=1000)
     part = kernel_pair(stack)
     assert part.now.trace.shape == (2, 25, 25)
-    torch.testing.assert_close(part.labels["test"], stack.c.gather(1, stack.test))
+    torch.testing.assert_close(part.labels["test"], stack.problem.c.gather(1, stack.problem.test))
 
 
 def test_kernels_of_a_stack_are_those_of_its_runs() -> None:
@@ -176,12 +176,12 @@ def test_a_run_that_is_not_finite_leaves_its_neighbours_alone() -> None:
 def test_initial_kernels_and_parameters_of_a_resumed_run_are_the_same_bits() -> None:
     stack, resumed = make_stack(tiny(dtype="float32")), make_stack(tiny(dtype="float32"))
     start = stack.theta.clone()
-    before = stack.initial_kernels
+    before = stack.problem.initial_kernels(stack)
     stack.advance(3)
     parameters, moments = state_of(stack, 0)
     restore(resumed, 0, 3, parameters | moments)
     assert torch.equal(resumed.initial, start)
-    for ours, theirs in zip(resumed.initial_kernels, before, strict=True):
+    for ours, theirs in zip(resumed.problem.initial_kernels(resumed), before, strict=True):
         assert torch.equal(ours, theirs)
 
 

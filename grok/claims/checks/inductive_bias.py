@@ -29,7 +29,7 @@ from grok.models.config import NormConfig, TransformerConfig, norm_config
 from grok.models.forms import pair_tokens
 from grok.models.init import initial_parameters
 from grok.models.transformer import Transformer
-from grok.training import Stack
+from grok.training import PairProblem, Stack
 
 SEEDS = (456, 789, 111)
 """Three of the paper's seeds; each is that of the split and of the weights."""
@@ -52,9 +52,14 @@ def paper_norm(placement: str) -> NormConfig:
     return norm_config(placement, eps=0.0, build_unused=True)
 
 
-def paper_stack(configs: Sequence[RunConfig]) -> Stack:
+def paper_pairs(configs: Sequence[RunConfig]) -> PairProblem:
+    """What these runs learn."""
+    return PairProblem(configs, [pair_data(config.data) for config in configs])
+
+
+def paper_stack(configs: Sequence[RunConfig]) -> Stack[PairProblem]:
     """These runs at initialisation."""
-    return Stack(configs, [pair_data(config.data) for config in configs])
+    return Stack(paper_pairs(configs))
 
 
 def ib_01() -> Readings:
@@ -130,7 +135,7 @@ def _scale_changes(placement: str, factor: float) -> tuple[float, float, float]:
         [paper_run(model=TransformerConfig(norm=paper_norm(placement)), dtype="float64")]
     )
     stack.advance(1)  # so that gains and biases are not 1 and 0
-    model, data = stack.model, stack.data[0]
+    model, data = stack.problem.model, stack.problem.data[0]
     params = {name: x.detach() for name, x in stack.params.items()}
     some = data.train[:256].unsqueeze(0)
     tokens = pair_tokens(model, data.a[some], data.b[some])

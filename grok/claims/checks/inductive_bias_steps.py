@@ -12,12 +12,17 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from grok.claims.checks import Readings
-from grok.claims.checks.inductive_bias import SEEDS, paper_norm, paper_run, paper_stack
+from grok.claims.checks.inductive_bias import (
+    SEEDS,
+    paper_norm,
+    paper_pairs,
+    paper_run,
+    paper_stack,
+)
 from grok.config import OptimConfig, RunConfig
-from grok.data.pairs import PairData, pair_data
 from grok.metrics.norms import l2_norm
 from grok.models.config import TransformerConfig
-from grok.training import Stack
+from grok.training import PairProblem, Stack
 from grok.training.optim import StackOptimizer
 
 ALPHAS = (0.5, 0.75, 1.0, 1.25, 1.5)
@@ -60,19 +65,16 @@ def ib_04() -> Readings:
     return {"update_norm": norms}
 
 
-class ScaledLoss(Stack):
+class ScaledLoss(Stack[PairProblem]):
     """A stack whose runs see their loss multiplied by a number each.
 
     Args:
-        configs: As for :class:`~grok.training.Stack`.
-        data: As for :class:`~grok.training.Stack`.
+        pairs: What the runs learn.
         factors: One per run.
     """
 
-    def __init__(
-        self, configs: Sequence[RunConfig], data: Sequence[PairData], factors: Sequence[float]
-    ) -> None:
-        super().__init__(configs, data)
+    def __init__(self, pairs: PairProblem, factors: Sequence[float]) -> None:
+        super().__init__(pairs)
         self.factors = torch.tensor(factors, dtype=torch.float64)
 
     def losses(self, step: int | None = None) -> Float64[Tensor, " run"]:
@@ -96,7 +98,7 @@ def ib_05() -> Readings:
         config = paper_run(seed, optim=OptimConfig(eps=0.0))
         factors = (1.0, *LOSS_FACTORS)
         n = len(factors)
-        stack = ScaledLoss([config] * n, [pair_data(config.data)] * n, factors)
+        stack = ScaledLoss(paper_pairs([config] * n), factors)
         start, ratios = stack.theta[0].clone(), []
         for _ in range(5):
             stack.advance(1)
