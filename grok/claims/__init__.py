@@ -34,9 +34,9 @@ def claims_of(paper: str) -> tuple[Claim, ...]:
 
 
 def _in_order(claim: Claim) -> tuple[str, int, str]:
-    """Sorting key by which PM-C2 comes before PM-C10, and unit tests before all."""
+    """Sorting key by which PM-C2 comes before PM-C10."""
     kind, number, part = re.fullmatch(r"(\D+)(\d+)(\D*)", claim.id).groups()  # type: ignore[union-attr]
-    return ("" if claim.tier == "U" else kind, int(number), part)
+    return kind, int(number), part
 
 
 def select(paper: str, tiers: tuple[str, ...], only: tuple[str, ...] = ()) -> list[Claim]:

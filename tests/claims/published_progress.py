@@ -325,7 +325,7 @@ UNIT: dict[str, dict[str, dict[str, float]]] = {
         **{name: {"23": 1e-14} for name in ("alpha", "share", "restricted", "excluded")},
         "wrong_keys": {"23": 0.0},
     },
-    "PM-U3": {"sum": {"23": 1e-14}, "block2x2": {"23": 8.0}},
+    "PM-U3": {"sum": {"23": 1e-14}, "block2x2": {"23": 1.5}},
     "PM-U4": {name: {"": 0.0} for name in ("equal", "single", "scale")},
     "PM-U5": {"difference": {"sum/23": 1e-15}},
     "PM-U6": {"shift": {"23": 1e-15}, "multiply": {"23": 1e-15}},

@@ -252,7 +252,7 @@ def test_a_dry_run_as_json_lists_claims_and_runs(reproduce: Reproduce) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "which paper? There are: inductive-bias, mini"),
+        ([], "which paper? There are: inductive-bias, progress-measures, mini"),
         (
             ["maxi"],
             "no claims of a paper 'maxi'; there are: inductive-bias, progress-measures, mini",

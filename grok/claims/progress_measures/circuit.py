@@ -129,7 +129,10 @@ def attention(arm: ArmEvidence) -> Iterator[Part]:
     """PM-C18."""
     n_heads = next(iter(arm.runs.values())).config.model.n_heads
     heads = [arm.last(f"progress/attention_fve/{head}").values for head in range(n_heads)]
-    n_good = {seed: float(sum(head[seed] >= 0.85 for head in heads)) for seed in arm.runs}
+    each = {seed: np.array([head[seed] for head in heads]) for seed in arm.runs}
+    n_good = {
+        s: float((x >= 0.85).sum()) if not np.isnan(x).any() else math.nan for s, x in each.items()
+    }
     yield at_least("heads with one frequency (≥ 85 %)", Sample(n_good), n_heads / 2)
 
 
