@@ -66,6 +66,10 @@ def run_key(config: RunConfig) -> str:
     values = {k: v for k, v in full.items() if v != default[k]}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     data = config.data
+    if config.problem == "toy":
+        toy = config.toy
+        what = f"toy-{toy.group or f'{toy.operation}{toy.p}'}"
+        return f"{what}-s{full['model.init_seed']}-{digest[:10]}"
     if config.problem == "pairs":
         what = data.group or f"{data.operation}{full['data.p']}"
     else:
@@ -113,11 +117,38 @@ def _resolved(config: RunConfig) -> dict[str, Any]:
         del optim[name]
     for name in ("betas", "eps") if optim["kind"] == "sgd" else ("momentum",):
         del optim[name]
+    for name, same in (
+        ("embed_lr", config.lr),
+        ("unembed_lr", config.lr),
+        ("embed_weight_decay", config.weight_decay),
+    ):
+        if optim[name] == same:
+            del optim[name]
+    if config.problem == "toy":
+        return _toy(config, values, optim)
     found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
     if config.problem == "pairs":
         return found
     used = {name: values["sequence"][name] for name in config.sequence.used_by(config.problem)}
     return found | {"problem": config.problem, "sequence": used}
+
+
+def _toy(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) -> dict[str, Any]:
+    """What determines the parameters of a toy network."""
+    toy, kept = values["toy"], ("split_seed", "order_seed")
+    has_targets = config.optim.loss == "mse" and config.toy.targets == "gaussian"
+    for name in () if has_targets else ("n_out", "label_scale"):
+        del toy[name]
+    if config.optim.loss == "cross_entropy":
+        del toy["targets"]
+    if config.toy.operation == "compose":
+        del toy["p"]
+    if config.toy.batch_size == config.toy.n_train:
+        del toy["batch_size"]
+    data = {name: getattr(config.data, name) for name in kept[: 2 if toy.get("batch_size") else 1]}
+    model = {"init_seed": config.model.init_seed}
+    found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
+    return found | {"problem": "toy", "toy": toy}
 
 
 def _seeds(config: RunConfig) -> dict[str, Any]:

@@ -129,12 +129,18 @@ class MeasuresConfig:
     progress.keys and progress.rule, whether or not the progress measures are read."""
     irrep: IrrepConfig = field(default_factory=IrrepConfig)
     """IrrepMeasures: the same for any finite group, by its irreducible representations."""
+    repr: FamilyConfig = field(default_factory=lambda: FamilyConfig(enabled=False))
+    """RepresentationQuality: principal components of the embedding, and for toy networks its
+    parallelograms."""
 
     @property
     def reads_circuit(self) -> bool:
         """Whether a measure reads the circuit of addition mod p."""
         return self.progress.enabled or self.hindsight.enabled or self.ablation.enabled
 
+
+ON_TOY = ("task", "norm", "weights", "hessian", "repr")
+"""Families that can be read on toy networks."""
 
 ON_ANY_PROBLEM = ("task", "norm", "attention", "compress", "weights", "hessian")
 """Families that need no pairs (a, b)."""

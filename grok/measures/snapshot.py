@@ -17,6 +17,8 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
+from grok.data.toy_config import ToyConfig
+
 Readings = dict[str, Tensor]
 Measure = Callable[["Snapshot"], Readings]
 ByName = Mapping[str, Tensor]
@@ -109,6 +111,16 @@ class Composition(NamedTuple):
     """Key representations that are given; none for those of the rule."""
 
 
+class Symbols(NamedTuple):
+    """Embeddings of the symbols of a toy network, and what is learnt of them."""
+
+    toy: ToyConfig
+    """The symbols and their pairs."""
+    W_E: Float[Tensor, "run symbol dim"]
+    train: Int[Tensor, "run train"]
+    """Training pairs."""
+
+
 class Snapshot:
     """A model at one step.
 
@@ -137,6 +149,7 @@ class Snapshot:
         circuit: What the circuit of addition mod p is read from.
         ablated: The network with a part of it replaced.
         composition: What the composition of a group is read from.
+        symbols: Embeddings of a toy network.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
     """
@@ -162,6 +175,7 @@ class Snapshot:
         circuit: Callable[[], Circuit] | None = None,
         ablated: Callable[[], Ablated] | None = None,
         composition: Callable[[], Composition] | None = None,
+        symbols: Callable[[], Symbols] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
     ) -> None:
@@ -186,6 +200,7 @@ class Snapshot:
             "circuit": circuit,
             "ablated": ablated,
             "composition": composition,
+            "symbols": symbols,
         }
 
     def has(self, name: str) -> bool:
@@ -278,3 +293,8 @@ class Snapshot:
     def composition(self) -> Composition:
         """What the composition of a group is read from."""
         return self._get("composition")
+
+    @cached_property
+    def symbols(self) -> Symbols:
+        """Embeddings of the symbols of a toy network."""
+        return self._get("symbols")

@@ -10,6 +10,7 @@ from grok.training.compat import check_stackable
 from grok.training.pair_problem import PairProblem
 from grok.training.problem import Problem
 from grok.training.sequence_problem import SequenceProblem
+from grok.training.toy_problem import ToyProblem
 
 
 def problem_of(configs: Sequence[RunConfig], device: torch.device | str = "cpu") -> Problem:
@@ -19,6 +20,8 @@ def problem_of(configs: Sequence[RunConfig], device: torch.device | str = "cpu")
         ValueError: If the runs cannot share a stack.
     """
     check_stackable(configs)
+    if configs[0].problem == "toy":
+        return ToyProblem(configs, device=device)
     if configs[0].problem != "pairs":
         return SequenceProblem(configs, device=device)
     return PairProblem(configs, [pair_data(config.data) for config in configs], device)

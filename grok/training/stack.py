@@ -61,6 +61,7 @@ class Stack(Generic[P]):
             self.n_trained,
             self.dtype,
             self.device,
+            self.layout.groups() if self.config.optim.has_groups else None,
         )
         self.problem.start(self.params)
 
@@ -168,3 +169,14 @@ class Stack(Generic[P]):
     def _whole_gradient(self) -> dict[str, Tensor]:
         with torch.enable_grad():
             return self.named(self.gradient()[1])
+
+
+def is_unfinished(stack: Stack, run: int) -> bool:
+    """Whether a run is neither frozen nor at its last step."""
+    return stack.ended_at[run] < 0 and stack.step < stack.configs[run].n_steps
+
+
+def is_sparse(stack: Stack) -> bool:
+    """Whether half of the runs or more are frozen, and not all: a smaller stack is faster."""
+    n_frozen = sum(step >= 0 for step in stack.ended_at)
+    return n_frozen < len(stack.ended_at) <= 2 * n_frozen

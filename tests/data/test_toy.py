@@ -1,0 +1,117 @@
+"""Symbols, labels, targets and splits of the toy problem."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from grok.config import RunConfig, run_key
+from grok.data.toy import toy_data
+from grok.data.toy_config import ToyConfig
+from grok.groups import group
+from grok.models.toy import ToyNetwork, toy_parameters
+from tests.toys import toy
+
+S3 = ToyConfig(operation="compose", group="S3", pairs="ordered", n_train=24, dim=9)
+
+
+def test_pairs_are_in_the_paper_s_order() -> None:
+    data = toy_data(ToyConfig(p=4, n_train=3), "mse", 0)
+    pairs = list(zip(data.a.tolist(), data.b.tolist(), strict=True))
+    assert pairs == [(i, j) for i in range(4) for j in range(i, 4)]
+    assert data.label.tolist() == [i + j for i, j in pairs]
+
+
+def test_labels_are_sums_residues_or_products() -> None:
+    ordered = ToyConfig(p=5, operation="add_mod", pairs="ordered", n_train=10)
+    data = toy_data(ordered, "cross_entropy", 0)
+    assert torch.equal(data.label, (data.a + data.b) % 5)
+    assert len(data.label) == 25
+    data = toy_data(S3, "mse", 0)
+    table = torch.from_numpy(group("S3").table.astype(np.int64))
+    assert torch.equal(data.label, table[data.a, data.b])
+    assert data.targets.shape == (6, 30)
+
+
+def test_splits_are_whole_and_of_the_asked_size() -> None:
+    data = toy_data(ToyConfig(n_train=31), "mse", 4)
+    rows = torch.cat([data.train, data.test]).sort().values
+    assert torch.equal(rows, torch.arange(55))
+    assert len(data.train) == 31
+
+
+def test_the_training_script_s_stream_is_kept() -> None:
+    # What `numpy.random.seed(58)` gives a program that draws targets, then training rows.
+    np.random.seed(58)  # noqa: NPY002
+    targets = np.random.normal(size=(19, 30))  # noqa: NPY002
+    train = np.random.choice(55, 45, replace=False)  # noqa: NPY002
+    data = toy_data(ToyConfig(), "mse", 58)
+    assert np.array_equal(data.targets.numpy(), targets)
+    assert data.train.tolist() == train.tolist()
+
+
+def test_the_notebooks_draw_an_unused_matrix_first_and_no_targets_for_classes() -> None:
+    generator = np.random.RandomState(6)
+    generator.normal(size=(10, 19))
+    expected = generator.choice(55, 45, replace=False)
+    data = toy_data(ToyConfig(draw="published"), "cross_entropy", 6)
+    assert data.train.tolist() == expected.tolist()
+
+
+def test_the_first_loss_of_seed_58_is_the_published_one() -> None:
+    # Stored by the authors' program: 0.98126620; 2 of 45 and 2 of 10 right.
+    data, network = toy_data(ToyConfig(), "mse", 58), ToyNetwork(ToyConfig(), 30)
+    params = {n: x.float().unsqueeze(0) for n, x in toy_parameters(network, 58).items()}
+    read = network.read(params["W_E"], data.a.unsqueeze(0), data.b.unsqueeze(0))
+    out = network.decode(params, read)[0].double()
+    loss = (out - data.targets[data.label])[data.train].square().mean().item()
+    assert loss == pytest.approx(0.98126620, abs=2e-7)
+    right = torch.cdist(out, data.targets).argmin(dim=1) == data.label
+    assert (right[data.train].sum(), right[data.test].sum()) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"p": 1}, "toy.p=1"),
+        ({"n_train": 55}, "toy.n_train=55: allowed are 1 to 54"),
+        ({"batch_size": 46}, "toy.batch_size=46: allowed are 0 to 45"),
+        ({"group": "S3"}, "toy.group=S3"),
+        ({"operation": "compose"}, "toy.group=''"),
+        ({"operation": "compose", "group": "S3"}, "needs ordered"),
+        ({"operation": "compose", "group": "S9", "pairs": "ordered"}, "toy.group"),
+        ({"operation": "compose", "group": "S6", "pairs": "ordered"}, "720 elements"),
+        ({"combine": "product", "dim": 3}, "toy.dim=3"),
+        ({"width": 0}, "toy.width=0"),
+        ({"embed_scale": -1.0}, "toy.embed_scale=-1.0"),
+        ({"label_scale": float("nan")}, "toy.label_scale=nan"),
+    ],
+)
+def test_what_cannot_be_is_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message.replace("(", r"\(")):
+        replace(ToyConfig(), **fields)  # type: ignore[arg-type]
+
+
+def test_fields_of_a_transformer_are_refused_and_not_ignored() -> None:
+    config = toy()
+    with pytest.raises(ValueError, match=r"model\.d_model=64 has no effect with problem=toy"):
+        replace(config, model=replace(config.model, d_model=64))
+    with pytest.raises(ValueError, match=r"data\.p=7 has no effect"):
+        replace(config, data=replace(config.data, p=7))
+    measures = replace(config.measures, progress=replace(config.measures.progress, enabled=True))
+    with pytest.raises(ValueError, match=r"measures\.progress\.enabled=true: allowed"):
+        replace(config, measures=measures)
+
+
+def test_keys_tell_apart_what_differs_and_no_more() -> None:
+    def key(**fields: object) -> str:
+        return run_key(toy(**fields))  # type: ignore[arg-type]
+
+    assert key().startswith("toy-add10-s0-")
+    assert key() == key(n_steps=77) == key(batch_size=45)
+    assert key(n_out=9) != key() != key(batch_size=9)
+    classes = {"loss": "cross_entropy"}
+    assert key(**classes) == key(n_out=9, targets="one_hot", **classes) != key()
+    assert key(embed_lr=0.0, lr=1e-3) == key(embed_lr=1e-3, lr=1e-3) != key(lr=1e-3, embed_lr=0.1)
+    assert run_key(RunConfig()) == run_key(replace(RunConfig(), toy=ToyConfig(width=3)))
