@@ -87,20 +87,32 @@ from grok.metrics.spectra import (
     stable_rank,
 )
 
-# None maps the tensors of one run: a constant of the group, and series of readings.
+# None maps the tensors of one run: a constant of the group, series of readings, diagrams of runs.
 WITHOUT_RUNS = {
+    "agreement",
+    "agrees",
     "block_waves",
+    "censored",
     "coordinate",
     "fourier_basis",
     "irrep_basis",
     "irrep_characters",
+    "learning_phase",
+    "log_delay",
+    "majority_phase",
     "median_of_three",
     "onset",
     "order_of",
     "pairs_by_product",
+    "parse_map",
+    "phase_counts",
+    "phase_frequency",
+    "phase_shares",
     "phases",
+    "reaches",
     "slingshots",
     "sustained_onset",
+    "text_map",
 }
 
 
