@@ -28,6 +28,7 @@ from grok.metrics.attention import (
     total_variation,
 )
 from grok.metrics.circuit import attention_explained, outside_keys, rank_gap, read_out
+from grok.metrics.collapse import class_separation, same_label_loss, within_class_share
 from grok.metrics.fourier import (
     fourier_concentration,
     fourier_f_statistic,
@@ -87,20 +88,32 @@ from grok.metrics.spectra import (
     stable_rank,
 )
 
-# None maps the tensors of one run: a constant of the group, and series of readings.
+# None maps the tensors of one run: a constant of the group, series of readings, diagrams of runs.
 WITHOUT_RUNS = {
+    "agreement",
+    "agrees",
     "block_waves",
+    "censored",
     "coordinate",
     "fourier_basis",
     "irrep_basis",
     "irrep_characters",
+    "learning_phase",
+    "log_delay",
+    "majority_phase",
     "median_of_three",
     "onset",
     "order_of",
     "pairs_by_product",
+    "parse_map",
+    "phase_counts",
+    "phase_frequency",
+    "phase_shares",
     "phases",
+    "reaches",
     "slingshots",
     "sustained_onset",
+    "text_map",
 }
 
 
@@ -152,6 +165,11 @@ CASES = {
     "kernel_cosine_distance": Case(kernel_cosine_distance, (gaussian(4, 8, 8), pattern(4, 8, 8))),
     "label_alignment": Case(label_alignment, (gaussian(4, 30, 30), labels)),
     "centred_label_alignment": Case(centred_label_alignment, (gaussian(4, 30, 30), labels)),
+    "same_label_loss": Case(partial(same_label_loss, n_classes=9), (gaussian(4, 30, 5), labels)),
+    "within_class_share": Case(
+        partial(within_class_share, n_classes=9), (gaussian(4, 30, 5), labels)
+    ),
+    "class_separation": Case(partial(class_separation, n_classes=9), (gaussian(4, 30, 5), labels)),
     "l2_norm": Case(l2_norm, (gaussian(4, 50),)),
     "attention_entropy": Case(attention_entropy, (pattern(4, 6, 2, 3, 3),)),
     "published_entropy": Case(published_entropy, (pattern(4, 6, 2, 3, 3),)),
