@@ -3,11 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from grok.config import RunConfig, StopConfig, TrackingConfig
+from grok.config import RunConfig, Schedule, StopConfig, TrackingConfig
 from grok.config.schema import OptimConfig, with_seed
 from grok.data.toy_config import ToyConfig
 from tests.running import measures
-from grok.config import Schedule
 
 ADDITION = RunConfig(
     problem="toy",

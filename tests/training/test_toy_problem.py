@@ -1,5 +1,6 @@
 """Toy networks on the stack are the same networks one by one, in plain torch."""
 
+import itertools
 import math
 from typing import Any
 
@@ -68,7 +69,7 @@ class Plain(nn.Module):
         toy = self.config.toy
         act = {"tanh": nn.Tanh(), "relu": nn.ReLU(), "leaky_relu": nn.LeakyReLU(0.1)}[toy.act]
         sizes = [toy.n_read, *[toy.width] * toy.depth]
-        hidden = [m for i, o in zip(sizes, sizes[1:], strict=False) for m in (nn.Linear(i, o), act)]
+        hidden = [m for i, o in itertools.pairwise(sizes) for m in (nn.Linear(i, o), act)]
         return nn.Sequential(*hidden, nn.Linear(sizes[-1], n_out))
 
     def forward(self, rows: Tensor) -> Tensor:
