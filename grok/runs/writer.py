@@ -35,7 +35,8 @@ class _Series:
         if step in self._at:
             self._values[self._at[step]] = value
         elif self._at and step < self._steps[len(self._at) - 1]:
-            self._fill(dict(zip(*self.arrays(), strict=True)) | {step: value})
+            steps, values = (x.tolist() for x in self.arrays())
+            self._fill(dict(zip(steps, values, strict=True)) | {step: value})
         else:
             size = len(self._at)
             if size == len(self._steps):
