@@ -49,7 +49,7 @@ def toy_data(config: ToyConfig, loss: str, split_seed: int) -> ToyData:
         <https://arxiv.org/abs/2205.10343>`_, section 2 and released code (``toy/train_add.py``;
         ``phase_diagram_plot`` for ``draw="published"``).
     """
-    a, b, label = _table(config)
+    a, b, label = toy_table(config)
     generator, n_out = np.random.RandomState(split_seed), config.outputs(loss)
     if config.draw == "published":
         generator.normal(size=(config.n_symbols, n_out))
@@ -62,17 +62,24 @@ def toy_data(config: ToyConfig, loss: str, split_seed: int) -> ToyData:
         targets = np.eye(config.n_labels)
     else:
         targets = config.label_scale * targets
-    a, b, label, train, test = (torch.from_numpy(x) for x in (a, b, label, train, test))
-    return ToyData(a, b, label, train, test, torch.from_numpy(targets))
+    train, test, targets = (torch.from_numpy(x) for x in (train, test, targets))
+    return ToyData(a, b, label, train, test, targets)
+
+
+def toy_table(
+    config: ToyConfig,
+) -> tuple[Int64[Tensor, " pair"], Int64[Tensor, " pair"], Int64[Tensor, " pair"]]:
+    """Both symbols and the label of every pair."""
+    a, b, label = (torch.from_numpy(x.astype(np.int64)) for x in _table(config))
+    return a, b, label
 
 
 def _table(config: ToyConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Both symbols and the label of every pair."""
     n = config.n_symbols
     if config.pairs == "ordered":
         a, b = np.divmod(np.arange(n * n), n)
     else:
         a, b = np.triu_indices(n)
     if config.operation == "compose":
-        return a, b, group(config.group).table[a, b].astype(np.int64)
+        return a, b, group(config.group).table[a, b]
     return a, b, (a + b) % n if config.operation == "add_mod" else a + b

@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch import Callback
 
 from grok.config import RunConfig, Schedule
-from grok.lit.callbacks import measure_callbacks
+from grok.lit.families import measure_callbacks
 from grok.lit.job import Job, conclude, fail, forget
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger

@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from grok.config import RunConfig, Schedule, parse_run
 from grok.data.pairs import pair_data
-from grok.lit.callbacks import measure_callbacks
+from grok.lit.families import measure_callbacks
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
 from grok.lit.module import BlockDataModule, Blocks, StackTask

@@ -1,0 +1,58 @@
+"""Which callbacks a run has."""
+
+from dataclasses import fields
+from typing import Any
+
+from grok.config import RunConfig
+from grok.config.measures import ON_ANY_PROBLEM, ON_TOY
+from grok.lit.callbacks import (
+    Ablations,
+    AttentionSaturation,
+    Compressibility,
+    FourierComponents,
+    IrrepMeasures,
+    KernelDrift,
+    LossCurvature,
+    NormGrowth,
+    ProgressInHindsight,
+    ProgressMeasures,
+    RepresentationQuality,
+    ScaleShortcut,
+    TaskReadings,
+    WeightSpectra,
+)
+from grok.lit.reading import MeasureCallback
+
+FAMILY_CALLBACKS: dict[str, type[Any]] = {
+    "task": TaskReadings,
+    "norm": NormGrowth,
+    "attention": AttentionSaturation,
+    "fourier": FourierComponents,
+    "compress": Compressibility,
+    "shortcut": ScaleShortcut,
+    "weights": WeightSpectra,
+    "kernel": KernelDrift,
+    "hessian": LossCurvature,
+    "progress": ProgressMeasures,
+    "hindsight": ProgressInHindsight,
+    "ablation": Ablations,
+    "irrep": IrrepMeasures,
+    "repr": RepresentationQuality,
+}
+"""Callback of each measure family, under the family's name in the config."""
+
+
+def measure_callbacks(config: RunConfig) -> dict[str, MeasureCallback]:
+    """By name, one callback per enabled family that can be read on this run."""
+    families = {f.name: getattr(config.measures, f.name) for f in fields(config.measures)}
+    if config.problem == "toy":
+        families = {name: family for name, family in families.items() if name in ON_TOY}
+    elif config.problem != "pairs":
+        families = {name: family for name, family in families.items() if name in ON_ANY_PROBLEM}
+    elif config.data.operation == "compose":
+        del families["fourier"]  # the basis is that of Z_p
+    return {
+        name: FAMILY_CALLBACKS[name](family.schedule)
+        for name, family in families.items()
+        if family.enabled
+    }
