@@ -1,7 +1,14 @@
 """Claims of Liu et al. 2022."""
 
 from grok.claims.claim import Claim, claims_in
-from grok.claims.effective_theory import phase_counts
+from grok.claims.effective_theory import (
+    beyond,
+    competition,
+    phase_counts,
+    runs,
+    settings,
+    structure,
+)
 
-CLAIMS: tuple[Claim, ...] = claims_in(phase_counts)
+CLAIMS: tuple[Claim, ...] = claims_in(phase_counts, runs, competition, structure, settings, beyond)
 """All of them, in the order of the modules."""
