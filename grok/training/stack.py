@@ -61,7 +61,7 @@ class Stack(Generic[P]):
             self.n_trained,
             self.dtype,
             self.device,
-            self.layout.groups() if self.config.optim.has_groups else None,
+            self.layout.groups() if any(c.optim.has_groups for c in self.configs) else None,
         )
         self.problem.start(self.params)
 
