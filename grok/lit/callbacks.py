@@ -13,7 +13,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
 from grok.config import RunConfig, Schedule
-from grok.config.measures import ON_ANY_PROBLEM, ON_TOY
+from grok.config.measures import ON_ANY_PROBLEM, ON_OWN_NETWORK
 from grok.lit.module import StackTask
 from grok.lit.reading import Find, MeasureCallback, step_of
 from grok.measures import (
@@ -234,8 +234,8 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
 def measure_callbacks(config: RunConfig) -> dict[str, MeasureCallback]:
     """By name, one callback per enabled family that can be read on this run."""
     families = {f.name: getattr(config.measures, f.name) for f in fields(config.measures)}
-    if config.problem == "toy":
-        families = {name: family for name, family in families.items() if name in ON_TOY}
+    if (readable := ON_OWN_NETWORK.get(config.problem)) is not None:
+        families = {name: family for name, family in families.items() if name in readable}
     elif config.problem != "pairs":
         families = {name: family for name, family in families.items() if name in ON_ANY_PROBLEM}
     elif config.data.operation == "compose":
