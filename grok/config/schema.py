@@ -63,6 +63,9 @@ class OptimConfig:
     """Precision of the loss; float32 is for those who study the difference."""
     l1: float = 0.0
     """Weight of an added sum of absolute parameters."""
+    fixed_norm: bool = False
+    """After each update all parameters of a run are scaled by one factor to their norm at step 0:
+    the reduced landscape of Liu, Michaud and Tegmark 2023. Moments stay as they are."""
 
     def __post_init__(self) -> None:
         """Refuse unknown choices and rates that cannot train."""

@@ -62,7 +62,7 @@ def test_keys_tell_apart_what_differs_and_no_more() -> None:
     assert key().startswith("digits-s0-")
     assert key() == key(n_steps=77) == key(batch_size=200)
     assert key() != key(batch_size=100)
-    assert len({key(), key(init_scale=2.0), key(unembed_lr=0.1)}) == 3
+    assert len({key(), key(init_scale=2.0), key(fixed_norm=True), key(unembed_lr=0.1)}) == 4
     # The seed of the split has a say where a subset is drawn, that of the order in mini-batches.
     for fields, name, matters in (
         ({}, "split_seed", True),

@@ -29,6 +29,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "tanh": {"act": "tanh", "depth": 1},
     "leaky relu": {"act": "leaky_relu", "depth": 3},
     "sgd": {"kind": "sgd", "momentum": 0.9},
+    "fixed norm": {"fixed_norm": True},
 }
 
 
@@ -47,6 +48,7 @@ class Plain:
         with torch.no_grad():
             for parameter in self.net.parameters():
                 parameter.mul_(c.init_scale)
+        self.norm = self.flat().norm()
         self.optimizer = self.chosen_optimizer()
 
     def chosen_optimizer(self) -> torch.optim.Optimizer:
@@ -58,6 +60,9 @@ class Plain:
         if o.kind == "sgd":
             return torch.optim.SGD(groups, o.lr, o.momentum, weight_decay=o.weight_decay)
         return torch.optim.AdamW(groups, o.lr, o.betas, o.eps, o.weight_decay)
+
+    def flat(self) -> Tensor:
+        return torch.cat([p.detach().flatten() for p in self.net.parameters()])
 
     def loss(self, data: ImageData, rows: Any = slice(None)) -> Tensor:
         out, label = self.net(data.x.double()[rows]), data.label[rows]
@@ -72,6 +77,11 @@ class Plain:
         self.optimizer.zero_grad()
         self.loss(self.data.train, rows).backward()
         self.optimizer.step()
+        if self.config.optim.fixed_norm:
+            with torch.no_grad():
+                scale = self.norm / self.flat().norm()
+                for parameter in self.net.parameters():
+                    parameter.mul_(scale)
 
 
 @pytest.mark.parametrize("shared", SHARED)
@@ -115,6 +125,7 @@ def synthetic(n_train: int, source: str, seed: int) -> ImageSplit:
         # Of the runs one alone has a rate of its own for its last layer.
         ({"unembed_lr": (0.0, 0.0, 0.0, 1e-2, 0.0)}, 20),
         ({"n_train": 51, "loss": "cross_entropy"}, 40),
+        ({"fixed_norm": True}, 20),
         ({"source": "mnist", "batch_size": 67}, 10),
     ],
     ids=str,
@@ -157,6 +168,21 @@ def test_images_are_evaluated_some_at_a_time_and_all_of_them(
         torch.testing.assert_close(logits, whole[split][0])
         assert torch.equal(labels, whole[split][1])
     assert whole["test"][0].shape == (2, 1597, 10)
+
+
+def test_a_fixed_norm_is_kept_and_costs_no_bit_where_it_is_off() -> None:
+    # With decay alone a network shrinks; a run that has ended stays as it was.
+    configs = [digits_run(seed, fixed_norm=True, weight_decay=9.0) for seed in range(2)]
+    stack = Stack(problem_of(configs))
+    before = stack.theta.norm(dim=1)
+    stack.finish_run(1)
+    ended = stack.theta[1].clone()
+    stack.advance(20)
+    torch.testing.assert_close(stack.theta.norm(dim=1), before)
+    assert torch.equal(stack.theta[1], ended)
+    free = Stack(problem_of([digits_run(weight_decay=9.0)]))
+    free.advance(20)
+    assert free.theta.norm() < 0.9 * before[0]
 
 
 def test_a_run_on_files_takes_the_ones_of_its_digest_and_no_others(
