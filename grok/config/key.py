@@ -66,6 +66,8 @@ def run_key(config: RunConfig) -> str:
     values = {k: v for k, v in full.items() if v != default[k]}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     data = config.data
+    if config.problem == "images":
+        return f"{config.images.source}-s{full['model.init_seed']}-{digest[:10]}"
     if config.problem == "toy":
         toy = config.toy
         what = f"toy-{toy.group or f'{toy.operation}{toy.p}'}"
@@ -124,6 +126,8 @@ def _resolved(config: RunConfig) -> dict[str, Any]:
     ):
         if optim[name] == same:
             del optim[name]
+    if config.problem == "images":
+        return _images(config, values, optim)
     if config.problem == "toy":
         return _toy(config, values, optim)
     found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
@@ -149,6 +153,20 @@ def _toy(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) -> di
     model = {"init_seed": config.model.init_seed}
     found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
     return found | {"problem": "toy", "toy": toy}
+
+
+def _images(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) -> dict[str, Any]:
+    """What determines the parameters of a perceptron of images: of files what they hold."""
+    images = values["images"] | {"sha256": config.images.digest}
+    del images["directory"]
+    seeds = {"split_seed": config.data.split_seed} if config.images.order == "random" else {}
+    if config.images.n_batch == config.images.n_train:
+        del images["batch_size"]
+    else:
+        seeds["order_seed"] = config.data.order_seed
+    model = {"init_seed": config.model.init_seed}
+    found = {"data": seeds, "model": model, "optim": optim, "dtype": config.dtype}
+    return found | {"problem": "images", "images": images}
 
 
 def _seeds(config: RunConfig) -> dict[str, Any]:

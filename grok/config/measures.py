@@ -142,8 +142,14 @@ class MeasuresConfig:
 ON_TOY = ("task", "norm", "weights", "hessian", "repr")
 """Families that can be read on toy networks."""
 
+ON_IMAGES = ("task", "norm", "weights", "hessian")
+"""Families that can be read on perceptrons of images."""
+
+ON_OWN_NETWORK = {"toy": ON_TOY, "images": ON_IMAGES}
+"""Families by problem, where the network is not a transformer."""
+
 ON_ANY_PROBLEM = ("task", "norm", "attention", "compress", "weights", "hessian")
-"""Families that need no pairs (a, b)."""
+"""Families that need a transformer and no pairs (a, b)."""
 
 FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)
 """Names of the measure families."""

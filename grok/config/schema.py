@@ -7,10 +7,11 @@ number in the results is a field here or in a component's own config.
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from grok.config.measures import MeasuresConfig
+from grok.config.measures import ON_OWN_NETWORK, MeasuresConfig
+from grok.config.own_network import check_own_network
 from grok.config.sequences import check_sequences
-from grok.config.toy import check_toy
 from grok.data.config import DataConfig
+from grok.data.image_config import ImageConfig
 from grok.data.sequence_config import ProblemName, SequenceConfig
 from grok.data.toy_config import ToyConfig
 from grok.inputs import check_choices
@@ -62,6 +63,9 @@ class OptimConfig:
     """Precision of the loss; float32 is for those who study the difference."""
     l1: float = 0.0
     """Weight of an added sum of absolute parameters."""
+    fixed_norm: bool = False
+    """After each update all parameters of a run are scaled by one factor to their norm at step 0:
+    the reduced landscape of Liu, Michaud and Tegmark 2023. Moments stay as they are."""
 
     def __post_init__(self) -> None:
         """Refuse unknown choices and rates that cannot train."""
@@ -149,15 +153,17 @@ class RunConfig:
 
     problem: ProblemName = "pairs"
     """What is learnt: the operation of data on pairs (a, b) by a transformer, or by embeddings and
-    a decoder (toy); or sequences: sums digit by digit, random tokens with a subsequence that
-    recurs, or key ... query answer."""
+    a decoder (toy); images by a perceptron; or sequences: sums digit by digit, random tokens with
+    a subsequence that recurs, or key ... query answer."""
     data: DataConfig = field(default_factory=DataConfig)
-    """The operation table and its split. Of toy and sequences the two seeds alone have an
+    """The operation table and its split. Of toy, images and sequences the two seeds alone have an
     effect."""
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
     """The sequences, where problem is not pairs."""
     toy: ToyConfig = field(default_factory=ToyConfig)
     """The symbols, the embeddings and the decoder of toy."""
+    images: ImageConfig = field(default_factory=ImageConfig)
+    """The images and the perceptron of images."""
     model: TransformerConfig = field(default_factory=TransformerConfig)
     """The network."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -185,8 +191,8 @@ class RunConfig:
         for name in ("n_steps", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be 1 or more")
-        if self.problem == "toy":
-            check_toy(self)
+        if self.problem in ON_OWN_NETWORK:
+            check_own_network(self)
         elif self.problem != "pairs":
             check_sequences(self)
         for family in ("progress", "hindsight", "ablation"):

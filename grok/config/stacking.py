@@ -11,6 +11,10 @@ TOY_STACK = 16
 """Toy networks in one stack: a larger one leaves the cache of a core, a smaller one leaves the
 cost of calls in the majority (measured)."""
 
+IMAGE_STACK = 4
+"""Perceptrons of images in one stack: their products fill a core, and a lone run is computed twice
+(measured)."""
+
 _OPTIM = (
     "lr",
     "lr_rule",
@@ -23,6 +27,7 @@ _OPTIM = (
     "unembed_lr",
 )
 _DATA = ("table_seed", "split_seed", "order_seed")
+_IMAGES = ("init_scale",)
 _TOY = ("embed_scale", "decoder_scale", "label_scale", "embed_l1")
 
 
@@ -34,7 +39,7 @@ def shared(config: RunConfig) -> RunConfig:
         values = {name: getattr(getattr(default, section), name) for name in names}
         return replace(getattr(config, section), **values)
 
-    parts = {"model": PER_RUN, "optim": _OPTIM, "data": _DATA, "toy": _TOY}
+    parts = {"model": PER_RUN, "optim": _OPTIM, "data": _DATA, "toy": _TOY, "images": _IMAGES}
     sections = {section: reset(section, names) for section, names in parts.items()}
     return replace(config, tracking=default.tracking, **sections)
 
@@ -42,9 +47,8 @@ def shared(config: RunConfig) -> RunConfig:
 def stack_size(config: RunConfig, n_runs: int, workers: int) -> int:
     """How many of ``n_runs`` runs like this one a process should train at once.
 
-    A transformer fills a core by itself; toy networks are stacked, as evenly as the processes
+    A transformer fills a core by itself; small networks are stacked, as evenly as the processes
     allow.
     """
-    if config.problem != "toy":
-        return 1
-    return min(TOY_STACK, math.ceil(n_runs / workers))
+    largest = {"toy": TOY_STACK, "images": IMAGE_STACK}.get(config.problem, 1)
+    return min(largest, math.ceil(n_runs / workers))

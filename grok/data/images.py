@@ -6,7 +6,9 @@ normalised otherwise. Nothing is ever downloaded.
 
 import contextlib
 import gzip
+import hashlib
 import math
+import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
+from grok.data.image_config import joint_sha256
 from grok.inputs import InputError
 
 Order = Literal["first", "random"]
@@ -52,8 +55,26 @@ class ImageSplit(NamedTuple):
     """Images to validate on, in the order of the source."""
 
 
+def mnist_folder(directory: str) -> Path:
+    """Where the four files of MNIST lie.
+
+    Args:
+        directory: A folder; empty for ``$GROK_DATA/mnist``.
+
+    Raises:
+        InputError: If neither is given.
+    """
+    if directory:
+        return Path(directory).expanduser()
+    if root := os.environ.get("GROK_DATA"):
+        return Path(root).expanduser() / "mnist"
+    raise InputError(
+        f"images.directory is empty and GROK_DATA is not set: name the folder of MNIST, and {_HOW}"
+    )
+
+
 def image_data(
-    source: Path | Literal["digits"], n_train: int, order: Order, seed: int
+    source: Path | Literal["digits"], n_train: int, order: Order, seed: int, sha256: str = ""
 ) -> ImageSplit:
     """Training and validation images, on the CPU.
 
@@ -64,13 +85,15 @@ def image_data(
         n_train: Images to train on: 1 to 60,000, or 1 to 1,796 of the digits.
         order: ``"first"`` takes the first ones, ``"random"`` a random subset.
         seed: Seed of the subset, 0 to 2^32 - 1; ``"first"`` ignores it.
+        sha256: What the four files must hold, as ``images.sha256`` of a run; empty for anything.
+            The digits ignore it.
 
     Returns:
         The two sides. No image is on both.
 
     Raises:
-        InputError: If the files are missing or are not what they should be, scikit-learn is
-            missing, or ``n_train`` is out of range; in one line.
+        InputError: If the files are missing or are not what they should be or are others than
+            expected, scikit-learn is missing, or ``n_train`` is out of range; in one line.
 
     Reference:
         Liu et al., `Towards Understanding Grokking: An Effective Theory of Representation Learning
@@ -85,10 +108,35 @@ def image_data(
         rest[rows] = False
         return ImageSplit(_of(every, rows), _of(every, rest))
     folder = Path(source)
-    pixels, label = mnist_part(folder, "train", N_TRAIN, SIDE)
     rows = _rows(N_TRAIN, n_train, order, seed, spare=0).numpy()
-    train = _scaled(pixels[rows], label[rows])
-    return ImageSplit(train, _scaled(*mnist_part(folder, "t10k", N_VALIDATION, SIDE)))
+    train = mnist_part(folder, "train", N_TRAIN, SIDE)
+    validation = mnist_part(folder, "t10k", N_VALIDATION, SIDE)
+    if sha256 and (found := _sha256(train, validation)) != sha256:
+        raise InputError(
+            f"{folder}: the files have images.sha256={found}, expected {sha256} (empty for MNIST "
+            f"itself): {_HOW}"
+        )
+    return ImageSplit(_scaled(*(part[rows] for part in train)), _scaled(*validation))
+
+
+def mnist_sha256(folder: Path) -> str:
+    """Digest of the four files of a folder, as ``images.sha256`` of a run.
+
+    Raises:
+        InputError: As :func:`mnist_part`.
+    """
+    sizes: list[tuple[Literal["train", "t10k"], int]] = [("train", N_TRAIN), ("t10k", N_VALIDATION)]
+    return _sha256(*(mnist_part(folder, part, n, SIDE) for part, n in sizes))
+
+
+def _sha256(*parts: tuple[np.ndarray, np.ndarray]) -> str:
+    """Digest of the files that these images and labels were read from, unpacked."""
+    digests = []
+    for pixels, label in parts:
+        for values in (pixels.reshape(-1, SIDE, SIDE), label):
+            head = struct.pack(f">{1 + values.ndim}i", _MAGIC[values.ndim], *values.shape)
+            digests.append(hashlib.sha256(head + values.tobytes()).hexdigest())
+    return joint_sha256(digests)
 
 
 def _rows(n: int, n_train: int, order: Order, seed: int, spare: int) -> Int64[Tensor, " sample"]:

@@ -4,7 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from grok.config import RunConfig
-from grok.config.measures import ON_ANY_PROBLEM, ON_TOY
+from grok.config.measures import ON_ANY_PROBLEM, ON_OWN_NETWORK
 from grok.lit.callbacks import (
     Ablations,
     AttentionSaturation,
@@ -45,8 +45,8 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
 def measure_callbacks(config: RunConfig) -> dict[str, MeasureCallback]:
     """By name, one callback per enabled family that can be read on this run."""
     families = {f.name: getattr(config.measures, f.name) for f in fields(config.measures)}
-    if config.problem == "toy":
-        families = {name: family for name, family in families.items() if name in ON_TOY}
+    if (readable := ON_OWN_NETWORK.get(config.problem)) is not None:
+        families = {name: family for name, family in families.items() if name in readable}
     elif config.problem != "pairs":
         families = {name: family for name, family in families.items() if name in ON_ANY_PROBLEM}
     elif config.data.operation == "compose":

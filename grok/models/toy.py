@@ -8,26 +8,15 @@ embedding; ``read`` - numbers that the decoder reads; ``out`` - numbers that it 
 """
 
 import math
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from grok.data.toy_config import ToyConfig
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "leaky_relu": partial(F.leaky_relu, negative_slope=0.1),
-}
-
-THIN = 8
-"""Most inputs of a layer that are added one by one: thin products of the library round by where a
-run lies in memory, and a run's numbers must not depend on its place in a stack."""
+from grok.models.mlp import Mlp, drawn_linear
 
 
 class ToyNetwork:
@@ -40,16 +29,13 @@ class ToyNetwork:
 
     def __init__(self, config: ToyConfig, n_out: int) -> None:
         self.config, self.n_out = config, n_out
-        self.layers = (*(str(layer) for layer in range(config.depth)), "U")
+        sizes = (config.n_read, *[config.width] * config.depth, n_out)
+        self.decoder = Mlp(sizes, config.act)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter, without the ``run`` axis; weights (out, in)."""
         config = self.config
-        sizes = (config.n_read, *[config.width] * config.depth, self.n_out)
-        shapes: dict[str, tuple[int, ...]] = {"W_E": (config.n_symbols, config.dim)}
-        for layer, n_in, n_out in zip(self.layers, sizes[:-1], sizes[1:], strict=True):
-            shapes |= {f"W_{layer}": (n_out, n_in), f"b_{layer}": (n_out,)}
-        return shapes
+        return {"W_E": (config.n_symbols, config.dim), **self.decoder.shapes()}
 
     def is_trained(self, name: str) -> bool:
         """Whether the parameter ever gets a gradient: all do."""
@@ -77,29 +63,8 @@ class ToyNetwork:
     def decode(
         self, params: Mapping[str, Tensor], x: Float[Tensor, "run batch read"]
     ) -> Float[Tensor, "run batch out"]:
-        """The decoder.
-
-        A lone run is computed as two: products of one matrix go another way through the library,
-        and a run's numbers must not depend on how many are trained beside it.
-        """
-        if x.shape[0] == 1:
-            twice = {name: value.expand(2, *value.shape[1:]) for name, value in params.items()}
-            return self.decode(twice, x.expand(2, -1, -1))[:1]
-        act = ACTIVATIONS[self.config.act]
-        # Pairs as columns: the gradient of W = g x^T then comes back in W's own layout.
-        columns = x.mT
-        for layer in self.layers[:-1]:
-            columns = act(_linear(params, layer, columns))
-        return _linear(params, "U", columns).mT
-
-
-def _linear(params: Mapping[str, Tensor], layer: str, columns: Tensor) -> Tensor:
-    weight, bias = params[f"W_{layer}"], params[f"b_{layer}"].unsqueeze(-1)
-    if weight.shape[-1] > THIN:
-        return torch.baddbmm(bias, weight, columns)
-    for number in range(weight.shape[-1]):
-        bias = torch.addcmul(bias, weight[..., number, None], columns[:, number, None])
-    return bias
+        """What the decoder makes of it."""
+        return self.decoder(params, x)
 
 
 def toy_parameters(network: ToyNetwork, seed: int) -> dict[str, Tensor]:
@@ -127,19 +92,8 @@ def toy_parameters(network: ToyNetwork, seed: int) -> dict[str, Tensor]:
         embeddings()
     else:
         for n_in, n_out in ((10, config.width), (config.width, config.width), (config.width, 1)):
-            _drawn_linear(n_in, n_out, generator)
-    for layer in network.layers:
-        weight, bias = _drawn_linear(*reversed(shapes[f"W_{layer}"]), generator)
-        parameters[f"W_{layer}"] = config.decoder_scale * weight.double()
-        parameters[f"b_{layer}"] = config.decoder_scale * bias.double()
+            drawn_linear(n_in, n_out, generator)
+    parameters |= network.decoder.initial(generator, config.decoder_scale)
     if config.draw == "published":
         embeddings()
     return {name: parameters[name] for name in shapes}
-
-
-def _drawn_linear(n_in: int, n_out: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Weight and bias as torch's Linear draws them."""
-    weight = torch.empty(n_out, n_in)
-    torch.nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
-    bound = 1 / math.sqrt(n_in)
-    return weight, torch.empty(n_out).uniform_(-bound, bound, generator=generator)

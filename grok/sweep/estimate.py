@@ -1,12 +1,14 @@
 """How long runs will take, roughly."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from grok.config import RunConfig, run_key
+from grok.config.measures import ON_OWN_NETWORK
 from grok.config.stacking import shared
 from grok.models.config import training_form
 from grok.runs import RunStore
@@ -15,8 +17,8 @@ from grok.sweep.state import run_state
 
 NOMINAL = 8e10
 """FLOP per second of one core in matrix products of these sizes, readings included."""
-TOY_NOMINAL = NOMINAL / 2
-"""The same of stacked toy networks, whose products are small."""
+SMALL_NOMINAL = NOMINAL / 2
+"""The same of stacked toy networks and perceptrons, whose products are small."""
 
 
 def estimate_seconds(
@@ -39,7 +41,7 @@ def estimate_seconds(
     for config in todo.values():
         left = run_state(config, runs_dir).left
         known = speeds.get(_sizes(config))
-        nominal = TOY_NOMINAL if config.problem == "toy" else NOMINAL
+        nominal = SMALL_NOMINAL if config.problem in ON_OWN_NETWORK else NOMINAL
         speed = median(known) if known else nominal / step_flops(config)
         seconds.append(left / speed)
     if not seconds:
@@ -52,6 +54,9 @@ def _sizes(config: RunConfig) -> tuple[Any, ...]:
     data, model = config.data, config.model
     if config.problem == "toy":
         return ("toy", shared(config).toy, config.optim.loss, config.dtype, config.device)
+    if config.problem == "images":
+        images = replace(shared(config).images, directory="")
+        return ("images", images, config.optim.loss, config.dtype, config.device)
     if config.problem != "pairs":
         sequence = config.sequence
         sizes = (*sequence.sizes(config.problem)[:5], sequence.n_train, sequence.batch_size)
@@ -86,6 +91,8 @@ def step_flops(config: RunConfig) -> float:
     """
     if config.problem == "toy":
         return _toy_flops(config)
+    if config.problem == "images":
+        return _image_flops(config)
     if config.problem != "pairs":
         return _sequence_flops(config)
     model, n = config.model, config.data.n_elements
@@ -110,6 +117,12 @@ def _toy_flops(config: RunConfig) -> float:
     sizes = (toy.n_read, *[toy.width] * toy.depth, toy.outputs(config.optim.loss))
     per_pair = sum(2 * n_in * n_out for n_in, n_out in pairwise(sizes))
     return 3.0 * (toy.batch_size or toy.n_train) * per_pair
+
+
+def _image_flops(config: RunConfig) -> float:
+    """The same of a perceptron of images, whose first layer hands no gradient on to pixels."""
+    first, *others = (2 * n_in * n_out for n_in, n_out in pairwise(config.images.sizes))
+    return config.images.n_batch * (2.0 * first + 3.0 * sum(others))
 
 
 def _sequence_flops(config: RunConfig) -> float:

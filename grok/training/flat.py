@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from grok.training.problem import Network
@@ -62,6 +62,14 @@ class FlatLayout:
             found.append((group, slice(start, stop)))
             start = stop
         return found
+
+
+def row_norms(flat: Float[Tensor, "run weight"]) -> Float64[Tensor, " run"]:
+    """Euclidean norm of each run's row.
+
+    One row after another, so that a run's sum has the same order of terms in every stack.
+    """
+    return torch.stack([torch.linalg.vector_norm(row, dtype=torch.float64) for row in flat])
 
 
 def rate_group(name: str) -> Group:

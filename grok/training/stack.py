@@ -16,7 +16,7 @@ from torch import Tensor
 
 from grok.measures.snapshot import Snapshot
 from grok.training.curvature import hessian
-from grok.training.flat import FlatLayout
+from grok.training.flat import FlatLayout, row_norms
 from grok.training.optim import StackOptimizer
 from grok.training.problem import DTYPES, Problem
 
@@ -61,7 +61,7 @@ class Stack(Generic[P]):
             self.n_trained,
             self.dtype,
             self.device,
-            self.layout.groups() if self.config.optim.has_groups else None,
+            self.layout.groups() if any(c.optim.has_groups for c in self.configs) else None,
         )
         self.problem.start(self.params)
 
@@ -73,6 +73,10 @@ class Stack(Generic[P]):
     def initial(self) -> Float[Tensor, "run weight"]:
         """Parameters at step 0, made from the seeds again by whoever asks first."""
         return self._rows_at_start()
+
+    @cached_property
+    def _initial_norms(self) -> Float[Tensor, " run"]:
+        return row_norms(self.initial)
 
     def named(self, flat: Float[Tensor, "run weight"]) -> dict[str, Tensor]:
         """Parameters by name, ``[run, ...]``, as views of flat rows."""
@@ -114,7 +118,14 @@ class Stack(Generic[P]):
             alive = self.alive.unsqueeze(1)
             delta = self.optimizer.delta_alive(theta, grad, self.step, alive)
             theta.copy_(torch.where(alive, theta + delta, theta))
+        if self.config.optim.fixed_norm:
+            self._rescale()
         self.step += 1
+
+    def _rescale(self) -> None:
+        """Scale the parameters of every run that is alive to their norm at step 0."""
+        scale = torch.where(self.alive, self._initial_norms / row_norms(self.theta), 1.0)
+        self.theta.mul_(scale.to(self.dtype).unsqueeze(1))
 
     def _freeze(self, which: Tensor) -> None:
         """Stop updating these runs; they stay at the step they have reached."""

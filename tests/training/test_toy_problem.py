@@ -186,3 +186,11 @@ def test_a_batch_of_all_training_pairs_is_the_full_batch() -> None:
     for stack in stacks:
         stack.advance(3)
     assert torch.equal(stacks[0].theta, stacks[1].theta)
+
+
+def test_a_rate_of_its_own_holds_for_a_run_beside_runs_without() -> None:
+    configs = [toy(0, embed_lr=0.0, embed_weight_decay=-1.0), toy(1, embed_lr=0.1)]
+    together, alone = Stack(ToyProblem(configs)), Stack(ToyProblem(configs[1:]))
+    for stack in (together, alone):
+        stack.advance(20)
+    assert torch.equal(together.theta[1:], alone.theta)
