@@ -18,6 +18,7 @@ A laboratory for grokking research.
   grok train EXPERIMENT [--field=value ...]   train a run, or go on with it
   grok sweep run SWEEP [--field=value ...]    train every run of a sweep file, one per core
   grok reproduce PAPER [--tier U,S]           train what a paper's claims need and judge them
+  grok theory WHAT [--p P]                    what a theory predicts, with no network
   grok measure CHECKPOINT ...                 every measure on stored or published checkpoints
   grok convert CHECKPOINT -o FILE --to=LAYOUT a checkpoint in another layout
   grok list [WHAT]                            experiments, sweeps, measures, claims, stored runs
@@ -144,6 +145,12 @@ def _reproduce(arguments: list[str]) -> int:
     return reproduce(arguments)
 
 
+def _theory(arguments: list[str]) -> int:
+    from grok.cli.theory import theory
+
+    return theory(arguments)
+
+
 def _measure(arguments: list[str]) -> int:
     from grok.cli.measure import measure
 
@@ -215,6 +222,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
     "sweep": _sweep,
     "reproduce": _reproduce,
+    "theory": _theory,
     "measure": _measure,
     "convert": _convert,
     "list": _list,

@@ -10,6 +10,8 @@ from grok.config import RunConfig, run_key
 from grok.data.toy import toy_data
 from grok.data.toy_config import ToyConfig
 from grok.groups import group
+from grok.metrics.parallelograms import ideal_validation_accuracy, in_training, nullity
+from grok.metrics.samples import addition_samples
 from grok.models.toy import ToyNetwork, toy_parameters
 from tests.toys import toy
 
@@ -115,3 +117,45 @@ def test_keys_tell_apart_what_differs_and_no_more() -> None:
     assert key(**classes) == key(n_out=9, targets="one_hot", **classes) != key()
     assert key(embed_lr=0.0, lr=1e-3) == key(embed_lr=1e-3, lr=1e-3) != key(lr=1e-3, embed_lr=0.1)
     assert run_key(RunConfig()) == run_key(replace(RunConfig(), toy=ToyConfig(width=3)))
+
+
+def _mask(seed: int, loss: str = "mse", **fields: object) -> torch.Tensor:
+    mask = torch.zeros(55, dtype=torch.bool)
+    mask[toy_data(ToyConfig(**fields), loss, seed).train] = True  # type: ignore[arg-type]
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("draw", "seed", "n_train", "third", "n_right"),
+    [
+        ("published", 58, 46, 13.14, 10),
+        ("published", 9, 47, 11.14, 10),
+        ("published", 25, 47, 12.85, 10),
+        ("train_add", 58, 44, 12.43, 10),
+        ("train_add", 0, 50, 15.55, 5),
+    ],
+)
+def test_splits_of_the_published_seeds(
+    draw: str, seed: int, n_train: int, third: float, n_right: int
+) -> None:
+    mask, samples = _mask(seed, draw=draw), addition_samples(10)
+    rows = samples.rows[in_training(mask, samples)].double()
+    assert int(nullity(mask, samples)) == 2
+    assert len(rows) == n_train
+    assert round(float(torch.linalg.eigvalsh(rows.T @ rows)[2]), 2) == third
+    assert ideal_validation_accuracy(mask, samples) == n_right / 10
+
+
+def test_the_split_of_the_published_classification() -> None:
+    mask, samples = _mask(6, "cross_entropy", draw="published"), addition_samples(10)
+    assert in_training(mask, samples).sum() == 49
+    assert ideal_validation_accuracy(mask, samples) == 1
+
+
+def test_seeds_of_the_script_that_leave_nothing_unpredictable() -> None:
+    masks = torch.stack([_mask(seed) for seed in range(61)])
+    accuracy = ideal_validation_accuracy(masks, addition_samples(10))
+    # fmt: off
+    assert (accuracy == 1).nonzero()[:, 0].tolist() == [
+        1, 2, 3, 4, 6, 7, 9, 11, 16, 19, 23, 29, 33, 34, 35, 37, 41, 43, 46, 48, 49, 51, 56, 58]
+    # fmt: on

@@ -8,7 +8,10 @@ from grok.claims.effective_theory import (
     runs,
     settings,
     structure,
+    theory,
 )
 
-CLAIMS: tuple[Claim, ...] = claims_in(phase_counts, runs, competition, structure, settings, beyond)
+CLAIMS: tuple[Claim, ...] = claims_in(
+    theory, phase_counts, runs, competition, structure, settings, beyond
+)
 """All of them, in the order of the modules."""
