@@ -65,13 +65,26 @@ class Sweep:
         Raises:
             InputError: One line naming the key, the value and what is allowed.
         """
-        axes, overrides = self._changed(flags)
         found: dict[str, SweepRun] = {}
+        for cell in self.cells(flags):
+            found.setdefault(run_key(cell.config), cell)
+        return list(found.values())
+
+    def cells(self, flags: Sequence[str] = ()) -> list[SweepRun]:
+        """Every cell of the grid, first axis slowest; several may be the same run.
+
+        Args:
+            flags: As for :meth:`runs`.
+
+        Raises:
+            InputError: As :meth:`runs` does.
+        """
+        axes, overrides = self._changed(flags)
+        found = []
         for cell in itertools.product(*axes.values()):
             values = dict(zip(axes, cell, strict=True))
-            config = self._parse(values, overrides)
-            found.setdefault(run_key(config), SweepRun(values, config))
-        return list(found.values())
+            found.append(SweepRun(values, self._parse(values, overrides)))
+        return found
 
     def _changed(self, flags: Sequence[str]) -> tuple[dict[str, tuple[Any, ...]], list[str]]:
         """The axes with those replaced that flags name, and the flags that name none."""

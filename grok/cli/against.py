@@ -1,0 +1,149 @@
+"""What a phase diagram is compared with: a published one, or one that was made before."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float64, Int64
+from polars.exceptions import PolarsError
+
+from grok.claims.effective_theory.published import TABLES, Published, published_table
+from grok.inputs import InputError
+from grok.metrics.learning_phases import censored, learning_phase
+from grok.metrics.phase_map import PhaseMap, agreement, parse_map
+from grok.sweep import Axis, Criterion, Diagram, Grid, diagram_of
+
+CLOSE = 0.02
+"""Relative difference of two values of an axis that are taken for one: published ones have three
+digits."""
+
+
+class Reference(NamedTuple):
+    """A diagram to compare with."""
+
+    name: str
+    """What the user called it."""
+    map: Callable[[Criterion, int | None], PhaseMap]
+    """Its labels by a criterion, cut to so many steps where it has steps."""
+    budget: int | None
+    """Steps of its runs; None where only labels are known."""
+
+
+class Agreement(NamedTuple):
+    """How far a diagram agrees with another."""
+
+    theirs: PhaseMap
+    """The other."""
+    budget: int
+    """Steps to which both were cut."""
+    exact: float
+    """Share of the cells that have the label of the other, 0 to 1."""
+    near: float
+    """The same with a tolerance of one grid step: :func:`grok.metrics.phase_map.agrees`."""
+
+
+def find_reference(name: str, grid: Grid) -> Reference:
+    """The diagram that a user names, on the grid of ours.
+
+    Args:
+        name: A published table, or the path of a ``map.txt`` or ``cells.parquet``.
+        grid: Ours.
+
+    Raises:
+        InputError: In one line, if there is none, it cannot be read, or its grid is another.
+    """
+    path = Path(name)
+    if name in TABLES:
+        reference = _published(published_table(name))
+    elif path.suffix == ".parquet":
+        reference = _stored(path, grid)
+    elif path.is_file():
+        reference = _written(path)
+    else:
+        allowed = f"{', '.join(TABLES)}, or the path of a map.txt or cells.parquet"
+        raise InputError(f"against={name}: allowed are {allowed}")
+    found = reference.map(Criterion(), None)
+    _check("rows", name, found.rows, grid.y)
+    _check("columns", name, found.columns, grid.x)
+    return reference
+
+
+def compare(reference: Reference, grid: Grid, table: pl.DataFrame, ours: Criterion) -> Agreement:
+    """How far the diagram of a table agrees with another, both cut to the shorter budget.
+
+    Args:
+        reference: The other.
+        grid: Axes of the table.
+        table: Cells of ours.
+        ours: Criterion of both, where the other has steps.
+    """
+    budget = min(int(table["budget"].to_numpy().max()), reference.budget or 2**62)
+    diagram: Diagram = diagram_of(grid, table, ours, budget)
+    theirs = reference.map(ours, budget)
+    exact, near = (agreement(diagram.phases, theirs.phases, steps) for steps in (0, 1))
+    return Agreement(theirs, budget, exact, near)
+
+
+def _check(what: str, name: str, theirs: Float64[np.ndarray, " n"], axis: Axis) -> None:
+    ours = axis.numbers
+    room = CLOSE * np.maximum(abs(theirs), abs(ours)) if len(ours) == len(theirs) else -1.0
+    if len(ours) != len(theirs) or (abs(ours - theirs) > room).any():
+        raise InputError(
+            f"against={name}: its {what} are {_span(theirs)}, those of {axis.name} are "
+            f"{_span(ours)}; grids must have the same values within 2 %"
+        )
+
+
+def _span(values: Float64[np.ndarray, " n"]) -> str:
+    listed = [f"{value:.3g}" for value in values]
+    return ", ".join(listed if len(listed) <= 4 else [*listed[:2], "...", listed[-1]])
+
+
+def _published(table: Published) -> Reference:
+    def labels(criterion: Criterion, budget: int | None) -> PhaseMap:
+        # Tables of Liu et al. count from 0 and read the training accuracy after the update.
+        shift = 0 if table.name == "mnist" else 1
+        T_tr, T_va = np.where(table.T_tr < 0, -1, table.T_tr + shift), table.T_va
+        if budget is not None:
+            T_tr, T_va = censored(T_tr, budget), censored(T_va, budget)
+        phases = learning_phase(T_tr, T_va, lag=criterion.lag, ratio=criterion.ratio)
+        return PhaseMap(table.row_name, table.rows, table.column_name, table.columns, phases)
+
+    return Reference(table.name, labels, table.budget)
+
+
+def _written(path: Path) -> Reference:
+    try:
+        found = parse_map(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {' '.join(str(error).split())}") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return Reference(str(path), lambda criterion, budget: found, None)
+
+
+def _stored(path: Path, ours: Grid) -> Reference:
+    """Cells of a diagram that was made before, with the axes of ours."""
+    needed = (ours.y.name, ours.x.name, "status", "step", "budget", "T_tr", "T_va")
+    try:
+        table = pl.read_parquet(path)
+    except (OSError, PolarsError) as error:
+        raise InputError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    if lacking := [name for name in needed if name not in table.columns]:
+        raise InputError(f"{path} has no column {lacking[0]}; needed are {', '.join(needed)}")
+    x, y = (
+        Axis(name, tuple(table[name].unique(maintain_order=True)))
+        for name in (ours.x.name, ours.y.name)
+    )
+    n_cells = len(x.values) * len(y.values)
+    if not n_cells or len(table) % n_cells:
+        raise InputError(f"{path} has {len(table)} cells, which is no whole grid")
+    grid = Grid(x, y, tuple(range(len(table) // n_cells)))
+
+    def labels(criterion: Criterion, budget: int | None) -> PhaseMap:
+        phases: Int64[np.ndarray, "row column"] = diagram_of(grid, table, criterion, budget).phases
+        return PhaseMap(y.title, y.numbers, x.title, x.numbers, phases)
+
+    return Reference(str(path), labels, int(table["budget"].to_numpy().max()))
