@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from grok.config import RunConfig, Schedule, StopConfig, TrackingConfig
+from grok.config import RunConfig, Schedule, TrackingConfig
 from grok.config.schema import OptimConfig, with_seed
 from grok.data.toy_config import ToyConfig
 from tests.running import measures
@@ -40,6 +40,3 @@ def toy(seed: int = 0, width: int = 24, **overrides: Any) -> RunConfig:
         **rest,
     )
     return with_seed(config, seed)
-
-
-DECIDED = StopConfig(when="decided", accuracy=0.9)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-Points = tuple[Sequence[float], Sequence[float]]
+Points = tuple[Sequence[int | float], Sequence[int | float]]
 """x and y."""
 
 

@@ -107,7 +107,7 @@ def squared_norm(embedding: Float[Tensor, "*run p d"]) -> Float64[Tensor, "*run"
 
 
 def unscaled_loss(
-    embedding: Float[Tensor, "*run p d"], matrix: Float64[Tensor, "*run p p"]
+    embedding: Float[Tensor, "*run p d"], matrix: Float64[Tensor, "*#run p p"]
 ) -> Float64[Tensor, "*run"]:
     r"""Loss :math:`\ell_0 = \mathrm{tr}(E^T G E)`: sum or mean of the squared defects.
 
@@ -126,7 +126,7 @@ def unscaled_loss(
 
 
 def effective_loss(
-    embedding: Float[Tensor, "*run p d"], matrix: Float64[Tensor, "*run p p"]
+    embedding: Float[Tensor, "*run p d"], matrix: Float64[Tensor, "*#run p p"]
 ) -> Float64[Tensor, "*run"]:
     r"""Effective loss :math:`\ell_{eff} = \ell_0 / Z_0`.
 

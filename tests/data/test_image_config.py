@@ -12,7 +12,7 @@ from grok.config.stacking import stack_size
 from grok.data.image_config import MNIST_SHA256, ImageConfig
 from grok.data.images import image_data, mnist_folder, mnist_sha256
 from grok.inputs import InputError
-from grok.lit.callbacks import measure_callbacks
+from grok.lit.families import measure_callbacks
 from grok.lit.train import train
 from grok.runs import RunStore
 from grok.sweep.estimate import step_flops

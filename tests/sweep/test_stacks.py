@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
-from grok.config import CheckpointConfig, RunConfig, run_key
+from grok.config import CheckpointConfig, RunConfig, StopConfig, run_key
 from grok.config.stacking import TOY_STACK, stack_size
 from grok.lit import train as training
 from grok.lit.train import train, train_stack
@@ -16,7 +16,11 @@ from grok.sweep import run_local
 from grok.sweep.local import _stacks
 from grok.training import Stack
 from tests.running import assert_same
-from tests.toys import DECIDED, toy
+from tests.toys import toy
+
+SOON = StopConfig(when="decided", accuracy=0.6)
+ENDING = (7, 10, 2, 13)
+"""Seeds of which each ends at a step of its own, the last before step 1,000."""
 
 
 def small(seed: int, **overrides: Any) -> RunConfig:
@@ -55,9 +59,9 @@ def test_transformers_are_not_stacked() -> None:
 
 
 def test_a_stack_shrinks_when_half_of_it_is_over(tmp_path: Path) -> None:
-    soon = [small(seed, stop=DECIDED, n_steps=2000) for seed in range(4)]
+    soon = [small(seed, stop=SOON, n_steps=1000) for seed in ENDING]
     ends = [train(config, tmp_path / "alone", progress=False).status()["step"] for config in soon]
-    assert len(set(ends)) > 1, "the runs must end at different steps"
+    assert len({*ends, 1000}) == 5, "each must end at a step of its own"
     assert sizes(soon, tmp_path / "stack")[0] == 4
     assert len(sizes(soon, tmp_path / "again")) > 1
     for config, end in zip(soon, ends, strict=True):
@@ -67,7 +71,7 @@ def test_a_stack_shrinks_when_half_of_it_is_over(tmp_path: Path) -> None:
 
 
 def test_ended_runs_are_told_before_the_stack_is_through(tmp_path: Path) -> None:
-    configs = [small(seed, stop=DECIDED, n_steps=2000) for seed in range(4)]
+    configs = [small(seed, stop=SOON, n_steps=1000) for seed in ENDING]
     told: list[str] = []
     train_stack(configs, tmp_path, progress=False, on_end=lambda run: told.append(run.key))
     ends = [Run(tmp_path / key).status()["step"] for key in told]

@@ -31,13 +31,13 @@ def rates(embed_lr: float, lr: float, n_steps: int = BUDGET, *flags: str) -> Arm
 
 def decay(weight_decay: float, lr: float, n_steps: int = BUDGET, *flags: str) -> Arm:
     """A cell of figure 6b: weight decay and learning rate of the decoder."""
-    value = f"--optim.weight_decay={float(weight_decay)}"
+    value = f"--optim.weight_decay={weight_decay}"
     return _arm("addition_regression_decay", n_steps, lr, value, *flags)
 
 
 def classes(weight_decay: float, lr: float, n_steps: int = BUDGET, *flags: str) -> Arm:
     """A cell of figure 6c: the same for classification."""
-    value = f"--optim.weight_decay={float(weight_decay)}"
+    value = f"--optim.weight_decay={weight_decay}"
     return _arm("addition_classification_decay", n_steps, lr, value, *flags)
 
 

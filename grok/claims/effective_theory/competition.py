@@ -113,7 +113,7 @@ def _slower(t: Mapping[str, Sample]) -> Iterator[Part]:
     statement="Weight decay of the decoder slows the addition model (regression)",
     source="figure 6b; released arrays",
     published="2,076; 2,571; 3,906; 9,455",
-    arms={f"decay {x}": decay(x, 1e-4, 20_000) for x in (0, 2, 4, 6)},
+    arms={f"decay {x:g}": decay(x, 1e-4, 20_000) for x in (0.0, 2.0, 4.0, 6.0)},
 )
 def slower_regression(e: Evidence) -> Iterator[Part]:
     """ET-C3, regression."""
@@ -127,7 +127,7 @@ def slower_regression(e: Evidence) -> Iterator[Part]:
     statement="Weight decay of the decoder slows the addition model (classification)",
     source="figure 6c; released arrays",
     published="1,307; 2,244; 10,334",
-    arms={f"decay {x}": classes(x, 1e-4, 20_000) for x in (0, 4, 8)},
+    arms={f"decay {x:g}": classes(x, 1e-4, 20_000) for x in (0.0, 4.0, 8.0)},
 )
 def slower_classification(e: Evidence) -> Iterator[Part]:
     """ET-C3, classification, on the seed to which the notebook is set."""
@@ -145,7 +145,7 @@ SIX = tuple(10 ** (k / 5) for k in range(-20, -14))
     source="figure 6b, c; released arrays",
     published="6.3e-4 against 2.5e-4",
     arms={
-        f"{kind} {lr:.2g}": make(0, lr)
+        f"{kind} {lr:.2g}": make(0.0, lr)
         for kind, make in (("regression", decay), ("classification", classes))
         for lr in SIX
     },
@@ -196,7 +196,7 @@ MAP_RATES = tuple(10 ** (k / 5) for k in range(-20, -9, 2))
     statement="Without decay fast decoders memorize; a fast decayed one is confused",
     source="figure 6b; released arrays",
     published="CCMMMM; X at 1e-2, decay 6; 3,984 and 9,455 at 1e-4, decay 6",
-    arms={f"{lr:.2g}, decay {x}": decay(x, lr) for x in (0, 3, 6) for lr in MAP_RATES},
+    arms={f"{lr:.2g}, decay {x:g}": decay(x, lr) for x in (0.0, 3.0, 6.0) for lr in MAP_RATES},
 )
 def shape(e: Evidence) -> Iterator[Part]:
     """ET-C9."""

@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 
 from grok.claims.claim import Part, all_near, at_least, at_most, claim, equal, every, shown, within
-from grok.claims.effective_theory.arms import DIAGRAM_SEED, WHOLE, letters, rates, script, t_rqi
+from grok.claims.effective_theory.arms import (
+    DIAGRAM_SEED,
+    WHOLE,
+    letters,
+    rates,
+    script,
+    t_acc,
+    t_rqi,
+)
 from grok.claims.evidence import Evidence
 from grok.claims.sample import Sample
 

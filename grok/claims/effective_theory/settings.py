@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from grok.claims.claim import Part, above, at_least, claim, equal, every, shown
-from grok.claims.effective_theory.arms import BUDGET, WHOLE, rates, script
+from grok.claims.effective_theory.arms import BUDGET, WHOLE, rates, script, t_acc
 from grok.claims.evidence import Evidence
 
 ORDER = (58, 9, 25)
