@@ -27,7 +27,7 @@ def text_plot(
         ValueError: If there is no finite point.
     """
     points = [
-        (mark[0], x, y)
+        (mark[0], float(x), float(y))
         for mark, (xs, ys) in series.items()
         for x, y in zip(xs, ys, strict=True)
         if math.isfinite(x) and math.isfinite(y)
@@ -48,12 +48,12 @@ def text_plot(
     ]
     ends = f"{left:.4g}", f"{right:.4g}"
     lines.append(f"{'':>{margin}} +{'-' * width}")
-    between = width - len(ends[0]) - len(ends[1])
+    between = max(width - len(ends[0]) - len(ends[1]), len(x_label) + 2)
     lines.append(f"{'':>{margin}}  {ends[0]}{x_label:^{between}}{ends[1]}")
     return "".join(f"{line}\n" for line in lines)
 
 
-def bar(share: float, width: int = 30) -> str:
+def bar(share: int | float, width: int = 30) -> str:
     """A bar of ``#`` for a share between 0 and 1."""
     return "#" * round(share * width)
 
