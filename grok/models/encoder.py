@@ -134,9 +134,7 @@ class Encoder:
         for prefix in self.prefixes:
             drawn = _drawn_block(self.d_model, self.d_mlp, generator)
             parameters |= {prefix + name: value for name, value in drawn.items()}
-        parameters["W_U"], parameters["b_U"] = drawn_linear(
-            2 * self.d_model, self.n_out, generator
-        )
+        parameters["W_U"], parameters["b_U"] = drawn_linear(2 * self.d_model, self.n_out, generator)
         return {name: scale * parameters[name].double() for name in self.shapes()}
 
 

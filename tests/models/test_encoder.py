@@ -9,6 +9,7 @@ from torch import Tensor
 from grok.models.toy import ToyNetwork, toy_parameters
 from tests.encoders import SMALL, Plain, parts
 
+
 @pytest.mark.parametrize(
     "fields",
     [{}, {"n_heads": 3}, {"depth": 1, "act": "tanh"}, {"depth": 3, "n_heads": 2}],
