@@ -63,8 +63,8 @@ class ToyConfig:
     embed_scale: float = 1.0
     """Factor on the initial embeddings."""
     decoder_scale: float = 1.0
-    """Factor on the decoder's initial parameters, gains of norms included; they are those of torch's
-    Linear, or of its TransformerEncoderLayer."""
+    """Factor on the decoder's initial parameters, gains of norms included. They are those of
+    torch's Linear, or of its TransformerEncoderLayer."""
     embed_l1: float = 0.0
     """Weight of the mean absolute embedding, added to the loss."""
     draw: Literal["train_add", "published"] = "train_add"

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from grok.config import CheckpointConfig
 from grok.inputs import InputError

@@ -95,10 +95,13 @@ def point(config: RunConfig, paper: RunConfig) -> frozenset[tuple[str, Any]]:
 
 def rounded(values: Point) -> frozenset[tuple[str, Any]]:
     """Hashable, floats to twelve digits: 1e-3 / 0.75**2 has more than one last bit."""
-    return frozenset(
-        (key, float(f"{value:.12g}") if isinstance(value, float | int) else value)
-        for key, value in values.items()
-    )
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(value)
+        return float(f"{value:.12g}") if isinstance(value, float | int) else value
+
+    return frozenset((key, plain(value)) for key, value in values.items())
 
 
 @pytest.fixture(scope="session")
