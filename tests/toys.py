@@ -40,3 +40,18 @@ def toy(seed: int = 0, width: int = 24, **overrides: Any) -> RunConfig:
         **rest,
     )
     return with_seed(config, seed)
+
+
+ENCODER: dict[str, Any] = {
+    "decoder": "encoder",
+    "operation": "add_mod",
+    "pairs": "ordered",
+    "p": 7,
+    "n_train": 30,
+    "combine": "concat",
+    "dim": 12,
+    "act": "relu",
+    "embed_init": "normal",
+    "loss": "cross_entropy",
+}
+"""What makes :func:`toy` the transformer of Liu et al. 2022, and small."""

@@ -149,7 +149,8 @@ def _toy(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) -> di
         del toy["p"]
     if config.toy.batch_size == config.toy.n_train:
         del toy["batch_size"]
-    data = {name: getattr(config.data, name) for name in kept[: 2 if toy.get("batch_size") else 1]}
+    has_order = toy.get("batch_size") or toy["dropout"]
+    data = {name: getattr(config.data, name) for name in kept[: 2 if has_order else 1]}
     model = {"init_seed": config.model.init_seed}
     found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
     return found | {"problem": "toy", "toy": toy}

@@ -51,4 +51,6 @@ def stack_size(config: RunConfig, n_runs: int, workers: int) -> int:
     allow.
     """
     largest = {"toy": TOY_STACK, "images": IMAGE_STACK}.get(config.problem, 1)
+    if config.problem == "toy" and config.toy.decoder == "encoder":
+        largest = 1
     return min(largest, math.ceil(n_runs / workers))

@@ -37,10 +37,18 @@ class ToyConfig:
     the product of the matrices that they are."""
     dim: int = 1
     """Numbers of an embedding; a square number with product."""
+    decoder: Literal["mlp", "encoder"] = "mlp"
+    """A perceptron, or blocks of a transformer's encoder that read the two embeddings as two
+    positions (combine is concat then)."""
     width: int = 200
-    """Hidden units of each layer of the decoder."""
+    """Hidden units of each layer of the decoder; of the feed-forward part of each block."""
     depth: int = 2
-    """Hidden layers of the decoder."""
+    """Hidden layers of the decoder, or blocks."""
+    n_heads: int = 1
+    """Attention heads of each block of an encoder; divides dim."""
+    dropout: float = 0.0
+    """Probability with which an encoder drops attention weights, hidden units, and coordinates of
+    what attention and feed-forward part add to the stream; in [0, 1)."""
     act: Literal["tanh", "relu", "leaky_relu"] = "tanh"
     """Activation of the decoder; leaky_relu has a slope of 0.1."""
     targets: Literal["gaussian", "one_hot"] = "gaussian"
@@ -55,7 +63,8 @@ class ToyConfig:
     embed_scale: float = 1.0
     """Factor on the initial embeddings."""
     decoder_scale: float = 1.0
-    """Factor on the decoder's initial weights and biases, which are those of torch's Linear."""
+    """Factor on the decoder's initial parameters, gains of norms included. They are those of
+    torch's Linear, or of its TransformerEncoderLayer."""
     embed_l1: float = 0.0
     """Weight of the mean absolute embedding, added to the loss."""
     draw: Literal["train_add", "published"] = "train_add"
@@ -70,7 +79,7 @@ class ToyConfig:
         """
         check_choices(self, "toy.")
         self._check_symbols()
-        for name in ("n_out", "dim", "width", "depth"):
+        for name in ("n_out", "dim", "width", "depth", "n_heads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"toy.{name}={getattr(self, name)} must be 1 or more")
         for name in ("label_scale", "embed_scale", "decoder_scale", "embed_l1"):
@@ -82,6 +91,24 @@ class ToyConfig:
             raise ValueError(f"toy.batch_size={self.batch_size}: allowed are 0 to {self.n_train}")
         if self.combine == "product" and math.isqrt(self.dim) ** 2 != self.dim:
             raise ValueError(f"toy.dim={self.dim}: product needs a square number, such as 9")
+        if self.decoder == "encoder":
+            self._check_encoder()
+            return
+        for name, default in (("n_heads", ToyConfig.n_heads), ("dropout", ToyConfig.dropout)):
+            if getattr(self, name) != default:
+                raise ValueError(
+                    f"toy.{name}={getattr(self, name)}: allowed only with toy.decoder=encoder"
+                )
+
+    def _check_encoder(self) -> None:
+        if self.combine != "concat":
+            raise ValueError(f"toy.combine={self.combine}: toy.decoder=encoder needs concat")
+        if self.draw != "train_add":
+            raise ValueError(f"toy.draw={self.draw}: toy.decoder=encoder needs train_add")
+        if self.dim % self.n_heads != 0:
+            raise ValueError(f"toy.n_heads={self.n_heads} does not divide toy.dim={self.dim}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"toy.dropout={self.dropout} is not in [0, 1)")
 
     def _check_symbols(self) -> None:
         if self.operation != "compose":

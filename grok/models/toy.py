@@ -1,7 +1,8 @@
 """Embeddings and a decoder of their combination, as functions of a stack of parameters.
 
 A pair (a, b) is read as the sum, the mean, the concatenation or the matrix product of the
-embeddings of its symbols; the decoder is a multi-layer perceptron with biases.
+embeddings of its symbols; the decoder is a multi-layer perceptron with biases, or an encoder that
+reads the two embeddings as two positions.
 
 Shapes: ``run`` - runs trained together; ``batch`` - pairs; ``symbol``; ``dim`` - numbers of an
 embedding; ``read`` - numbers that the decoder reads; ``out`` - numbers that it writes.
@@ -16,19 +17,24 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grok.data.toy_config import ToyConfig
+from grok.models.activations import Dropout
+from grok.models.encoder import Encoder
 from grok.models.mlp import Mlp, drawn_linear
 
 
 class ToyNetwork:
-    """The network, without its parameters: ``W_E``, ``W_0``, ``b_0``, ..., ``W_U``, ``b_U``.
+    """The network, without its parameters: ``W_E``, then those of the decoder.
 
     Args:
-        config: Sizes and activation.
+        config: Sizes, decoder and activation.
         n_out: Numbers that the decoder writes.
     """
 
     def __init__(self, config: ToyConfig, n_out: int) -> None:
         self.config, self.n_out = config, n_out
+        if config.decoder == "encoder":
+            self.decoder = Encoder(config, n_out)
+            return
         sizes = (config.n_read, *[config.width] * config.depth, n_out)
         self.decoder = Mlp(sizes, config.act)
 
@@ -61,9 +67,14 @@ class ToyNetwork:
         return rearrange(left @ right, "... i j -> ... (i j)")
 
     def decode(
-        self, params: Mapping[str, Tensor], x: Float[Tensor, "run batch read"]
+        self,
+        params: Mapping[str, Tensor],
+        x: Float[Tensor, "run batch read"],
+        drop: Dropout | None = None,
     ) -> Float[Tensor, "run batch out"]:
-        """What the decoder makes of it."""
+        """What the decoder makes of it; only an encoder has dropout."""
+        if isinstance(self.decoder, Encoder):
+            return self.decoder(params, x, drop)
         return self.decoder(params, x)
 
 
@@ -76,7 +87,8 @@ def toy_parameters(network: ToyNetwork, seed: int) -> dict[str, Tensor]:
 
     Reference:
         Liu et al. 2022, appendix G and released code. Weights and biases of a layer are those of
-        torch's ``Linear``: uniform within one over the root of the fan-in.
+        torch's ``Linear``: uniform within one over the root of the fan-in; those of an encoder are
+        those of torch's ``TransformerEncoderLayer``.
     """
     config, generator = network.config, torch.Generator().manual_seed(seed)
     shapes = network.shapes()

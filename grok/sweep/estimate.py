@@ -114,6 +114,10 @@ def step_flops(config: RunConfig) -> float:
 def _toy_flops(config: RunConfig) -> float:
     """The same of the decoder of a toy network."""
     toy = config.toy
+    if toy.decoder == "encoder":
+        of_position = toy.depth * (8 * toy.dim**2 + 4 * toy.dim * toy.width + 8 * toy.dim)
+        of_pair = 2 * of_position + 2 * toy.n_read * toy.outputs(config.optim.loss)
+        return 3.0 * (toy.batch_size or toy.n_train) * of_pair
     sizes = (toy.n_read, *[toy.width] * toy.depth, toy.outputs(config.optim.loss))
     per_pair = sum(2 * n_in * n_out for n_in, n_out in pairwise(sizes))
     return 3.0 * (toy.batch_size or toy.n_train) * per_pair

@@ -19,8 +19,10 @@ from grok.data.pairs import batch_rows
 from grok.data.toy import ToyData, toy_data
 from grok.measures.snapshot import Symbols
 from grok.metrics.loss import cross_entropy
+from grok.models.activations import Dropout
 from grok.models.toy import ToyNetwork, toy_parameters
 from grok.training.compat import check_stackable
+from grok.training.dropout import update_dropout
 from grok.training.problem import DTYPES
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ class ToyProblem:
         """Nothing: no reading or loss needs the network at step 0."""
 
     def losses(self, params: Mapping[str, Tensor], step: int) -> Float[Tensor, " run"]:
-        """Mean loss of each run on the mini-batch of an update, with the penalty of embeddings."""
+        """Mean loss of each run on the mini-batch of an update, with its dropout and penalty."""
         n_batch = self.config.toy.batch_size
         batch = self._train_batch
         if n_batch and n_batch < self.config.toy.n_train:
@@ -91,7 +93,7 @@ class ToyProblem:
                 for d, c in zip(self.data, self.configs, strict=True)
             ]
             batch = self._batch(torch.stack(rows).to(self.device))
-        losses = self._mean_loss(params, batch)
+        losses = self._mean_loss(params, batch, update_dropout(self.configs, step))
         if self._embed_l1 is not None:
             losses = losses + self._embed_l1 * params["W_E"].abs().mean(dim=(1, 2))
         return losses
@@ -102,10 +104,13 @@ class ToyProblem:
         return self._mean_loss(params, self._train_batch)
 
     def _mean_loss(
-        self, params: Mapping[str, Tensor], batch: tuple[Tensor, ...]
+        self,
+        params: Mapping[str, Tensor],
+        batch: tuple[Tensor, ...],
+        drop: Dropout | None = None,
     ) -> Float[Tensor, " run"]:
         a, b, label, targets = batch
-        out = self.model.decode(params, self.model.read(params["W_E"], a, b))
+        out = self.model.decode(params, self.model.read(params["W_E"], a, b), drop)
         dtype = DTYPES[self.config.optim.loss_dtype]
         if self.is_regression:
             return (out.to(dtype) - targets.to(dtype)).square().mean(dim=(1, 2))

@@ -15,6 +15,7 @@ from grok.metrics.samples import addition_samples
 from grok.models.toy import ToyNetwork, toy_parameters
 from tests.toys import toy
 
+ENCODER = {"decoder": "encoder", "combine": "concat"}
 S3 = ToyConfig(operation="compose", group="S3", pairs="ordered", n_train=24, dim=9)
 
 
@@ -88,6 +89,14 @@ def test_the_first_loss_of_seed_58_is_the_published_one() -> None:
         ({"width": 0}, "toy.width=0"),
         ({"embed_scale": -1.0}, "toy.embed_scale=-1.0"),
         ({"label_scale": float("nan")}, "toy.label_scale=nan"),
+        ({"n_heads": 2}, "toy.n_heads=2: allowed only with toy.decoder=encoder"),
+        ({"dropout": 0.1}, "toy.dropout=0.1: allowed only with toy.decoder=encoder"),
+        ({"decoder": "encoder"}, "toy.combine=sum: toy.decoder=encoder needs concat"),
+        ({**ENCODER, "draw": "published"}, "toy.draw=published"),
+        ({**ENCODER, "dim": 6, "n_heads": 4}, "toy.n_heads=4 does not divide toy.dim=6"),
+        ({**ENCODER, "n_heads": 0}, "toy.n_heads=0"),
+        ({**ENCODER, "dropout": 1.0}, "toy.dropout=1.0 is not in"),
+        ({**ENCODER, "dropout": float("nan")}, "toy.dropout=nan is not in"),
     ],
 )
 def test_what_cannot_be_is_refused(fields: dict[str, object], message: str) -> None:
@@ -117,6 +126,16 @@ def test_keys_tell_apart_what_differs_and_no_more() -> None:
     assert key(**classes) == key(n_out=9, targets="one_hot", **classes) != key()
     assert key(embed_lr=0.0, lr=1e-3) == key(embed_lr=1e-3, lr=1e-3) != key(lr=1e-3, embed_lr=0.1)
     assert run_key(RunConfig()) == run_key(replace(RunConfig(), toy=ToyConfig(width=3)))
+
+
+def test_the_order_seed_of_an_encoder_counts_where_it_draws_dropout() -> None:
+    def key(seed: int, **fields: object) -> str:
+        config = toy(0, **(ENCODER | fields))  # type: ignore[arg-type]
+        return run_key(replace(config, data=replace(config.data, order_seed=seed)))
+
+    assert key(0) == key(1) != key(0, n_heads=1, depth=3)
+    assert key(0, dropout=0.1) != key(1, dropout=0.1) != key(1, dropout=0.2)
+    assert key(0) != run_key(toy(0, combine="concat"))
 
 
 def _mask(seed: int, loss: str = "mse", **fields: object) -> torch.Tensor:

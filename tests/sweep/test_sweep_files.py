@@ -16,15 +16,20 @@ from grok.data.config import DataConfig
 from grok.models.config import TransformerConfig
 from grok.sweep import Sweep, SweepRun, read_sweep
 from tests.builders import PAPER
-from tests.sweep import sheets, sheets_progress
+from tests.sweep import sheets, sheets_encoder, sheets_progress
 from tests.sweep.sheets import Point
 
 FOLDER = Path(__file__).parents[2] / "sweeps"
 FILES = sorted(FOLDER.glob("*/*.yaml"))
-SHEETS = sheets.SHEETS | sheets_progress.SHEETS
-SOURCES = {"inductive_bias": "Singh et al. 2026", "progress_measures": "Nanda et al. 2023"}
+SHEETS = sheets.SHEETS | sheets_progress.SHEETS | sheets_encoder.SHEETS
+SOURCES = {
+    "inductive_bias": "Singh et al. 2026",
+    "progress_measures": "Nanda et al. 2023",
+    "effective_theory": "Liu et al. 2022",
+}
 BASES = {
     "inductive_bias": PAPER,
+    "effective_theory": RunConfig(problem="toy"),
     "progress_measures": RunConfig(
         data=DataConfig(split="python_shuffle", train_fraction=0.3),
         model=TransformerConfig(act="relu", causal=True, init="nanda"),
@@ -90,10 +95,13 @@ def point(config: RunConfig, paper: RunConfig) -> frozenset[tuple[str, Any]]:
 
 def rounded(values: Point) -> frozenset[tuple[str, Any]]:
     """Hashable, floats to twelve digits: 1e-3 / 0.75**2 has more than one last bit."""
-    return frozenset(
-        (key, float(f"{value:.12g}") if isinstance(value, float | int) else value)
-        for key, value in values.items()
-    )
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(value)
+        return float(f"{value:.12g}") if isinstance(value, float | int) else value
+
+    return frozenset((key, plain(value)) for key, value in values.items())
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from grok.claims.claim import Claim, claims_in
 from grok.claims.effective_theory import (
     beyond,
     competition,
+    encoder,
     phase_counts,
     runs,
     settings,
@@ -12,6 +13,6 @@ from grok.claims.effective_theory import (
 )
 
 CLAIMS: tuple[Claim, ...] = claims_in(
-    theory, phase_counts, runs, competition, structure, settings, beyond
+    theory, phase_counts, runs, competition, structure, settings, beyond, encoder
 )
 """All of them, in the order of the modules."""
