@@ -44,7 +44,7 @@ class Plain(nn.Module):
 def parts(plain: Plain, of_gradient: bool = False) -> Iterator[tuple[str, Tensor]]:
     """Torch's parameters, or their gradients, under our names."""
 
-    def read(parameter: nn.Parameter) -> Tensor:
+    def read(parameter: Tensor) -> Tensor:
         return (parameter.grad if of_gradient else parameter.data).clone()  # type: ignore[union-attr]
 
     yield "W_E", read(plain.embedding.weight)

@@ -21,7 +21,6 @@ from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from grok.data.toy_config import ToyConfig
 from grok.models.activations import Dropout
 from grok.models.config import NormConfig
 from grok.models.layers import attention_scale, linear, normalise, split_heads
@@ -43,7 +42,11 @@ class Encoder:
         both positions of the last x, side by side --> W_U --> out
 
     Args:
-        config: Sizes (``dim``, ``width``, ``depth``, ``n_heads``) and activation.
+        d_model: Numbers of an embedding.
+        n_heads: Attention heads; divides ``d_model``.
+        d_mlp: Hidden width of the feed-forward parts.
+        depth: Blocks.
+        act: Name of the feed-forward parts' activation.
         n_out: Numbers that it writes.
 
     Reference:
@@ -51,10 +54,12 @@ class Encoder:
         ``TransformerEncoderLayer``, norms first.
     """
 
-    def __init__(self, config: ToyConfig, n_out: int) -> None:
-        self.d_model, self.d_mlp, self.n_out = config.dim, config.width, n_out
-        self.n_heads, self.act = config.n_heads, ACTIVATIONS[config.act]
-        self.prefixes = [f"blocks.{layer}." for layer in range(config.depth)]
+    def __init__(
+        self, d_model: int, n_heads: int, d_mlp: int, depth: int, act: str, n_out: int
+    ) -> None:
+        self.d_model, self.n_heads, self.d_mlp, self.n_out = d_model, n_heads, d_mlp, n_out
+        self.act = ACTIVATIONS[act]
+        self.prefixes = [f"blocks.{layer}." for layer in range(depth)]
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter, without the ``run`` axis; weights (out, in)."""

@@ -33,7 +33,9 @@ class ToyNetwork:
     def __init__(self, config: ToyConfig, n_out: int) -> None:
         self.config, self.n_out = config, n_out
         if config.decoder == "encoder":
-            self.decoder = Encoder(config, n_out)
+            self.decoder = Encoder(
+                config.dim, config.n_heads, config.width, config.depth, config.act, n_out
+            )
             return
         sizes = (config.n_read, *[config.width] * config.depth, n_out)
         self.decoder = Mlp(sizes, config.act)

@@ -28,7 +28,7 @@ SMALL: Point = {k: v for k, v in ENCODER.items() if k not in ("lr", "toy.dropout
     "toy.n_train": 423,
     "toy.dim": 64,
     "toy.width": 64,
-    "n_steps": 3000,
+    "n_steps": 5000,
 }
 FOUR: Point = {
     "toy.p": 4,

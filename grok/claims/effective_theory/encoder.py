@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from grok.claims.claim import Arm, Part, at_most, claim, every, shown
+from grok.claims.effective_theory.arms import t_acc
 from grok.claims.evidence import ArmEvidence, Evidence
 from grok.claims.sample import Sample
 
@@ -13,7 +14,7 @@ SEEDS = (1, 2, 3)
 
 def _dropout(rate: float) -> Arm:
     flags = (f"--toy.dropout={rate}",)
-    return Arm(sweep="effective_theory/encoder_dropout_small", flags=flags, n_steps=3000)
+    return Arm(sweep="effective_theory/encoder_dropout_small", flags=flags, n_steps=5000)
 
 
 @claim(
@@ -26,12 +27,15 @@ def _dropout(rate: float) -> Arm:
     arms={f"dropout {rate}": _dropout(rate) for rate in (0.0, 0.4)},
 )
 def dropout(e: Evidence) -> Iterator[Part]:
-    """ET-D4; a run that does not generalise has at least the delay that is left of its steps."""
+    """ET-D4; steps to accuracy 0.9, as in section 4.1: the small encoder is slow to reach 0.99.
+
+    A run that does not generalise has at least the delay that is left of its steps.
+    """
     without, strong = e["dropout 0.0"], e["dropout 0.4"]
     for name, arm in e.arms.items():
-        yield every(f"{name}: step of train", arm.reached("acc/train", 0.99), "reached", _is_there)
-        yield shown(f"{name}: step of test", arm.reached("acc/test", 0.99))
-    yield every("dropout 0.4: step of test", strong.reached("acc/test", 0.99), "reached", _is_there)
+        yield every(f"{name}: step of train", t_acc(arm, "train"), "reached", _is_there)
+        yield shown(f"{name}: step of test", t_acc(arm, "test"))
+    yield every("dropout 0.4: step of test", t_acc(strong, "test"), "reached", _is_there)
     ratio = _delay(strong).median / _delay(without).median
     yield at_most("median delay, dropout 0.4 over 0", ratio, 0.5)
 
@@ -41,6 +45,6 @@ def _is_there(step: float) -> bool:
 
 
 def _delay(arm: ArmEvidence) -> Sample:
-    """Steps from training to test accuracy 0.99, at least; NaN where either is not known."""
-    train, test = (arm.reached(f"acc/{split}", 0.99).values for split in ("train", "test"))
+    """Steps from training to test accuracy 0.9, at least; NaN where either is not known."""
+    train, test = (t_acc(arm, split).values for split in ("train", "test"))
     return Sample({seed: min(test[seed], arm.n_steps) - train[seed] for seed in train})
