@@ -151,5 +151,11 @@ ON_OWN_NETWORK = {"toy": ON_TOY, "images": ON_IMAGES}
 ON_ANY_PROBLEM = ("task", "norm", "attention", "compress", "weights", "hessian")
 """Families that need a transformer and no pairs (a, b)."""
 
+
+def readable_on(problem: str) -> tuple[str, ...]:
+    """Families that can be read on runs of a problem, whatever else is in their config."""
+    return FAMILIES if problem == "pairs" else ON_OWN_NETWORK.get(problem, ON_ANY_PROBLEM)
+
+
 FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)
 """Names of the measure families."""

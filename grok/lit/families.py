@@ -1,10 +1,9 @@
 """Which callbacks a run has."""
 
-from dataclasses import fields
 from typing import Any
 
 from grok.config import RunConfig
-from grok.config.measures import ON_ANY_PROBLEM, ON_OWN_NETWORK
+from grok.config.measures import readable_on
 from grok.lit.callbacks import (
     Ablations,
     AttentionSaturation,
@@ -44,12 +43,8 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
 
 def measure_callbacks(config: RunConfig) -> dict[str, MeasureCallback]:
     """By name, one callback per enabled family that can be read on this run."""
-    families = {f.name: getattr(config.measures, f.name) for f in fields(config.measures)}
-    if (readable := ON_OWN_NETWORK.get(config.problem)) is not None:
-        families = {name: family for name, family in families.items() if name in readable}
-    elif config.problem != "pairs":
-        families = {name: family for name, family in families.items() if name in ON_ANY_PROBLEM}
-    elif config.data.operation == "compose":
+    families = {name: getattr(config.measures, name) for name in readable_on(config.problem)}
+    if config.problem == "pairs" and config.data.operation == "compose":
         del families["fourier"]  # the basis is that of Z_p
     return {
         name: FAMILY_CALLBACKS[name](family.schedule)

@@ -54,9 +54,8 @@ def pair_parts(stack: "Stack[PairProblem]") -> dict[str, Any]:
         return circuit(stack, output().logits, *output().circuit)
 
     measures, mirrored = stack.config.measures, pairs.mirrored
-    is_cyclic = stack.config.data.operation != "compose"
     return dict(
-        embedding=(lambda: stack.params["W_E"][:, :-1].detach()) if is_cyclic else None,
+        embedding=lambda: stack.params["W_E"][:, :-1].detach(),
         scores=lambda: _scores(stack, output),
         pre_logits=lambda: by_split(output().pre_logits),
         predictions=predictions,
