@@ -90,7 +90,7 @@ def cell_table(
     table = pl.DataFrame(
         [rows[at] for at in sorted(rows)], schema_overrides=_TYPES, infer_schema_length=None
     )
-    table = table.select(dict.fromkeys(names))
+    table = table.select(list(dict.fromkeys(names)))
     phases = phases_of(table, criterion)
     shaped = phases.reshape(len(grid.y.values), len(grid.x.values), -1)
     majority, share = (np.repeat(each, shaped.shape[-1]) for each in _majority(shaped))

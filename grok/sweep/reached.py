@@ -59,7 +59,8 @@ def totals(config: RunConfig) -> tuple[int, int] | tuple[None, None]:
 def _are_right(accuracy: np.ndarray, total: int | None, percent: int) -> np.ndarray:
     """Whether accuracies are high enough, by counts where the number of examples is known.
 
-    On sequences accuracies are over answers or occurrences and are compared as they are.
+    Elsewhere they are compared as they are: those of images and sequences are over questions,
+    answers or occurrences.
     """
     if total is None:
         return accuracy >= percent / 100
