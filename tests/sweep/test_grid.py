@@ -55,7 +55,11 @@ def test_an_axis_of_one_value_or_of_seeds_can_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("x", "y", "part"),
     [
-        (None, None, r"fix one with --optim\.embed_lr=VALUE\. There are: toy\.n_train \(2 values\)"),
+        (
+            None,
+            None,
+            r"fix one with --optim\.embed_lr=VALUE\. There are: toy\.n_train \(2 values\)",
+        ),
         ("optim.lr", None, "fix one with --optim.embed_lr=VALUE"),
         ("optim.lr", "toy.n_train", "fix one with --optim.embed_lr=VALUE"),
         ("lr", None, r"x=lr is no axis of the sweep; there are: toy\.n_train"),

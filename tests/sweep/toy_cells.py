@@ -85,6 +85,4 @@ def stored(
 def passing(T_tr: int, T_va: int, last: int = 400) -> dict[str, dict[int, float]]:
     """Accuracies that become 1 at these steps, never at -1."""
     steps = ("acc/train", T_tr), ("acc/test", T_va)
-    return {
-        key: {0: 0.0, last: float(T >= 0)} | ({T: 1.0} if T >= 0 else {}) for key, T in steps
-    }
+    return {key: {0: 0.0, last: float(T >= 0)} | ({T: 1.0} if T >= 0 else {}) for key, T in steps}
