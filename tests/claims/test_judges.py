@@ -13,7 +13,13 @@ from grok.claims.claim import Part
 from grok.claims.plan import Plan
 from grok.claims.reproduce import judged, verdict_of
 from grok.runs import RunStore, write_status
-from tests.claims import broken_theory, published, published_progress, published_theory
+from tests.claims import (
+    broken_theory,
+    published,
+    published_images,
+    published_progress,
+    published_theory,
+)
 from tests.claims.published import ALPHAS, DECAYS, OFF, RANK, SR
 from tests.claims.store import (
     CLAIMS,
@@ -30,7 +36,7 @@ from tests.claims.store import (
 
 Change = tuple[str, str, Curve]
 Stored = Callable[[Claim], tuple[Path, Plan]]
-SOURCES = (published, published_progress, published_theory)
+SOURCES = (published, published_progress, published_theory, published_images)
 PUBLISHED = {id: x for source in SOURCES for id, x in source.PUBLISHED.items()}
 UNIT = {id: x for source in SOURCES for id, x in source.UNIT.items()}
 TRAINED = [claim for claim in CLAIMS.values() if claim.tier != "U"]
@@ -188,6 +194,7 @@ BROKEN: dict[str, Sequence[Change | list[Change]]] = {
     ],
     **published_progress.BROKEN,
     **broken_theory.BROKEN,
+    **published_images.BROKEN,
 }
 
 
