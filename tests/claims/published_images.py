@@ -1,4 +1,4 @@
-"""Readings of the claims on images as Liu et al. 2022 publish them, and readings that break each."""
+"""Readings of the claims on images as published, and readings that break each."""
 
 from collections.abc import Sequence
 
