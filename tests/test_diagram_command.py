@@ -68,8 +68,13 @@ def diagram(
 @contextmanager
 def trained(outcome: Outcome | BaseException = OUTCOME) -> Iterator[None]:
     """The engine trains nothing, and says this."""
-    how = {"side_effect" if isinstance(outcome, BaseException) else "return_value": outcome}
-    with patch("grok.cli.diagram.run_local", **how):
+
+    def engine(*_: object, **__: object) -> Outcome:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    with patch("grok.cli.diagram.run_local", engine):
         yield
 
 
