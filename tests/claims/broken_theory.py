@@ -83,7 +83,7 @@ CELLS_BROKEN: dict[str, Sequence[Change | list[Change]]] = {
     ],
     "ET-C2": [
         [test(name, 1500) for name in FAST],
-        [test(name, int(1e-6 / lr**1.3 * 8)) for name, lr in FAST.items()],
+        [test(name, int(50 * (1e-3 / lr) ** 1.5)) for name, lr in FAST.items()],
         test("0.001", None),
     ],
     "ET-C3a": [test("decay 2", 4000), test("decay 6", 4100), test("decay 4", None)],
