@@ -65,8 +65,8 @@ def find_reference(name: str, grid: Grid) -> Reference:
         allowed = f"{', '.join(TABLES)}, or the path of a map.txt or cells.parquet"
         raise InputError(f"against={name}: allowed are {allowed}")
     found = reference.map(Criterion(), None)
-    _check("rows", name, found.rows, grid.y)
-    _check("columns", name, found.columns, grid.x)
+    _check("rows", name, found.rows, found.row_name, grid.y)
+    _check("columns", name, found.columns, found.column_name, grid.x)
     return reference
 
 
@@ -86,7 +86,10 @@ def compare(reference: Reference, grid: Grid, table: pl.DataFrame, ours: Criteri
     return Agreement(theirs, budget, exact, near)
 
 
-def _check(what: str, name: str, theirs: Float64[np.ndarray, " n"], axis: Axis) -> None:
+def _check(what: str, name: str, theirs: Float64[np.ndarray, " n"], title: str, axis: Axis) -> None:
+    """Refuse an axis with other values than ours, which is named by them if they are words."""
+    if not axis.is_numeric and title != axis.title:
+        raise InputError(f"against={name}: its {what} are {title}, ours are {axis.title}")
     ours = axis.numbers
     room = CLOSE * np.maximum(abs(theirs), abs(ours)) if len(ours) == len(theirs) else -1.0
     if len(ours) != len(theirs) or (abs(ours - theirs) > room).any():
@@ -124,15 +127,22 @@ def _written(path: Path) -> Reference:
     return Reference(str(path), lambda criterion, budget: found, None)
 
 
-def _stored(path: Path, ours: Grid) -> Reference:
-    """Cells of a diagram that was made before, with the axes of ours."""
-    needed = (ours.y.name, ours.x.name, "status", "step", "budget", "T_tr", "T_va")
+def _read_cells(path: Path, ours: Grid) -> pl.DataFrame:
+    """What a phase depends on, of cells that were written before."""
+    steps = ("step", "budget", "T_tr", "T_va")
+    needed = (ours.y.name, ours.x.name, "status", *steps)
     try:
         table = pl.read_parquet(path)
+        if lacking := [name for name in needed if name not in table.columns]:
+            raise InputError(f"{path} has no column {lacking[0]}; needed are {', '.join(needed)}")
+        return table.select(needed).cast(dict.fromkeys(steps, pl.Int64))
     except (OSError, PolarsError) as error:
         raise InputError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
-    if lacking := [name for name in needed if name not in table.columns]:
-        raise InputError(f"{path} has no column {lacking[0]}; needed are {', '.join(needed)}")
+
+
+def _stored(path: Path, ours: Grid) -> Reference:
+    """Cells of a diagram that was made before, with the axes of ours."""
+    table = _read_cells(path, ours)
     x, y = (
         Axis(name, tuple(table[name].unique(maintain_order=True)))
         for name in (ours.x.name, ours.y.name)

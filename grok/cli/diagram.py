@@ -1,5 +1,6 @@
 """``grok diagram``."""
 
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -109,8 +110,8 @@ def _check(options: Any) -> None:
         raise InputError(f"accuracy={options.accuracy}: allowed are whole percent, 1 to 100")
     if options.lag < 1:
         raise InputError(f"lag={options.lag} must be 1 or more")
-    if options.ratio is not None and not options.ratio > 1:
-        raise InputError(f"ratio={options.ratio}: allowed are values above 1")
+    if options.ratio is not None and not 1 < options.ratio < math.inf:
+        raise InputError(f"ratio={options.ratio}: allowed are numbers above 1")
     endings = (".png", ".svg", ".pdf")
     if options.plot is not None and options.plot.suffix not in endings:
         raise InputError(f"plot={options.plot}: allowed endings are {', '.join(endings)}")

@@ -25,7 +25,7 @@ from grok.metrics.phase_map import PhaseMap
 from grok.runs import Run
 from grok.sweep.file import SweepRun
 from grok.sweep.grid import Grid
-from grok.sweep.reached import KEYS, data_columns, reached
+from grok.sweep.reached import KEYS, SPLIT, data_columns, reached
 
 
 class Criterion(NamedTuple):
@@ -86,9 +86,11 @@ def cell_table(
         seed = {"seed": cell.config.model.init_seed}
         rows[at] = seed | here | reached(run, cell.config, criterion.percent)
         rows[at] |= data_columns(cell.config)
-    names = (grid.y.name, grid.x.name, *next(iter(rows.values()), {}))
-    table = pl.DataFrame([rows[at] for at in sorted(rows)], schema_overrides=_TYPES)
-    table = table.select(dict.fromkeys(names))
+    names = (grid.y.name, grid.x.name, *(name for row in rows.values() for name in row))
+    table = pl.DataFrame(
+        [rows[at] for at in sorted(rows)], schema_overrides=_TYPES, infer_schema_length=None
+    )
+    table = table.select(list(dict.fromkeys(names)))
     phases = phases_of(table, criterion)
     shaped = phases.reshape(len(grid.y.values), len(grid.x.values), -1)
     majority, share = (np.repeat(each, shaped.shape[-1]) for each in _majority(shaped))
@@ -102,6 +104,7 @@ def cell_table(
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(("step", "budget", "T_tr", "T_va", "T_rqi"), pl.Int64),
     **dict.fromkeys(KEYS, pl.Float64),
+    **SPLIT,
 }
 
 

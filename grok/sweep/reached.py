@@ -15,6 +15,8 @@ RQI = 0.95
 """Representation quality above which a structure counts as formed (Liu et al. 2022, figure 4)."""
 KEYS = ("acc/train", "acc/test", "repr/rqi")
 """What is looked at."""
+SPLIT = {"nullity": pl.Int64, "ideal_test_accuracy": pl.Float64, "lambda_3": pl.Float64}
+"""What the training pairs of a toy network say, and its type."""
 
 
 def reached(run: Run, config: RunConfig, percent: int) -> dict[str, Any]:
@@ -57,7 +59,8 @@ def totals(config: RunConfig) -> tuple[int, int] | tuple[None, None]:
 def _are_right(accuracy: np.ndarray, total: int | None, percent: int) -> np.ndarray:
     """Whether accuracies are high enough, by counts where the number of examples is known.
 
-    On sequences accuracies are over answers or occurrences and are compared as they are.
+    Elsewhere they are compared as they are: those of images and sequences are over questions,
+    answers or occurrences.
     """
     if total is None:
         return accuracy >= percent / 100
@@ -79,10 +82,16 @@ def _last(readings: pl.DataFrame, key: str) -> float | None:
     return float(values[-1]) if len(values) else None
 
 
-def data_columns(config: RunConfig) -> dict[str, float]:
+def data_columns(config: RunConfig) -> dict[str, float | int | None]:
     """What can be said of a cell from its data alone, by name of the column.
 
-    Of a toy network these will be ``nullity``, ``ideal_test_accuracy`` and ``lambda_3`` of the
-    split that its pairs have. Every cell of a diagram has the same names.
+    Of a toy network :data:`SPLIT` of the training pairs that it has, as
+    :class:`grok.measures.toy_split.SplitTheory` has them, null where the theory has nothing to
+    say. Of everything else nothing.
     """
-    return {}
+    if config.problem != "toy":
+        return {}
+    from grok.measures.toy_split import split_theory
+
+    theory = split_theory(config)
+    return {name: None if theory is None else getattr(theory, name) for name in SPLIT}

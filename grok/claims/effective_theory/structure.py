@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from grok.claims.claim import Arm, Part, all_below, at_least, at_most, below, cl
 from grok.claims.effective_theory.arms import BUDGET, script, t_rqi
 from grok.claims.evidence import Evidence
 from grok.claims.sample import Sample
+
+if TYPE_CHECKING:
+    from grok.measures.toy_split import SplitTheory
 
 SIZES = (5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 54)
 N_PAIRS = 55
@@ -31,11 +35,12 @@ def _cells(e: Evidence, sample_of: str, step: int) -> dict[str, float]:
     }
 
 
-def _ideal(e: Evidence, n: int) -> dict[str, tuple[float, int]]:
-    """Ideal accuracy and nullity of each seed's training set."""
-    from grok.claims.effective_theory.splits import ideals
+def _theory(e: Evidence, n: int) -> "dict[str, SplitTheory]":
+    """What each seed's training set allows for."""
+    from grok.measures.toy_split import split_theory
 
-    return {seed: ideals(run.config) for seed, run in e[f"{n} pairs"].runs.items()}
+    found = {seed: split_theory(run.config) for seed, run in e[f"{n} pairs"].runs.items()}
+    return {seed: theory for seed, theory in found.items() if theory is not None}
 
 
 @claim(
@@ -58,10 +63,10 @@ def prediction(e: Evidence) -> Iterator[Part]:
     short = {f"{n}/{s}": share[n] - acc[f"{n}/{s}"] for n in SIZES if n <= 45 for s in THREE}
     yield all_below("training share - accuracy, up to 45 pairs", Sample(short), 1 / N_PAIRS + 1e-9)
     excess = {
-        f"{n}/{seed}": predicted[f"{n}/{seed}"] - ideal
+        f"{n}/{seed}": predicted[f"{n}/{seed}"] - theory.ideal_accuracy
         for n in SIZES
         if n >= 25
-        for seed, (ideal, _) in _ideal(e, n).items()
+        for seed, theory in _theory(e, n).items()
     }
     yield all_below("predicted - ideal, from 25 pairs on", Sample(excess), 1 / N_PAIRS + 1e-9)
 
@@ -88,8 +93,8 @@ def threshold(e: Evidence) -> Iterator[Part]:
     free = {
         f"{n}/{seed}": float(math.isfinite(t[n].values[seed]))
         for n in SIZES
-        for seed, (_, nullity) in _ideal(e, n).items()
-        if nullity > 2
+        for seed, theory in _theory(e, n).items()
+        if theory.nullity > 2
     }
     yield at_most("runs with nullity above 2 that get there", sum(free.values()), 0)
     yield shown("runs with nullity above 2", len(free))
