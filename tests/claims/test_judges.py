@@ -13,7 +13,7 @@ from grok.claims.claim import Part
 from grok.claims.plan import Plan
 from grok.claims.reproduce import judged, verdict_of
 from grok.runs import RunStore, write_status
-from tests.claims import published, published_progress
+from tests.claims import broken_theory, published, published_progress, published_theory
 from tests.claims.published import ALPHAS, DECAYS, OFF, RANK, SR
 from tests.claims.store import (
     CLAIMS,
@@ -30,8 +30,8 @@ from tests.claims.store import (
 
 Change = tuple[str, str, Curve]
 Stored = Callable[[Claim], tuple[Path, Plan]]
-PUBLISHED = published.PUBLISHED | published_progress.PUBLISHED
-UNIT = published.UNIT | published_progress.UNIT
+PUBLISHED = published.PUBLISHED | published_progress.PUBLISHED | published_theory.PUBLISHED
+UNIT = published.UNIT | published_progress.UNIT | published_theory.UNIT
 TRAINED = [claim for claim in CLAIMS.values() if claim.tier != "U"]
 COMPUTED = [claim for claim in CLAIMS.values() if claim.tier == "U"]
 NEVER = rises(None)
@@ -186,6 +186,7 @@ BROKEN: dict[str, Sequence[Change | list[Change]]] = {
         ("M", "acc/test_unmirrored", steady(0.11)),
     ],
     **published_progress.BROKEN,
+    **broken_theory.BROKEN,
 }
 
 

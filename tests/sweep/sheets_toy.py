@@ -11,6 +11,8 @@ DEFAULT: Point = {
     "n_steps": 10_000,
     "optim.loss": "cross_entropy",
     "model.readout_scale": 1.0,
+    "images.init_scale": 1.0,
+    "images.n_train": 1000,
     "toy.embed_scale": 1.0,
     "toy.n_train": 45,
 }

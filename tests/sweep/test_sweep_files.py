@@ -16,12 +16,13 @@ from grok.data.config import DataConfig
 from grok.models.config import TransformerConfig
 from grok.sweep import Sweep, SweepRun, read_sweep
 from tests.builders import PAPER
-from tests.sweep import sheets, sheets_encoder, sheets_progress, sheets_toy
+from tests.sweep import sheets, sheets_encoder, sheets_images, sheets_progress, sheets_toy
 from tests.sweep.sheets import Point
 
 FOLDER = Path(__file__).parents[2] / "sweeps"
 FILES = sorted(FOLDER.glob("*/*.yaml"))
-SHEETS = sheets.SHEETS | sheets_progress.SHEETS | sheets_encoder.SHEETS | sheets_toy.SHEETS
+_SHEETS = (sheets, sheets_progress, sheets_encoder, sheets_toy, sheets_images)
+SHEETS = {name: sheet for module in _SHEETS for name, sheet in module.SHEETS.items()}
 SOURCES = {
     "inductive_bias": "Singh et al. 2026",
     "progress_measures": "Nanda et al. 2023",

@@ -5,6 +5,7 @@ from grok.claims.effective_theory import (
     beyond,
     competition,
     encoder,
+    images,
     phase_counts,
     runs,
     settings,
@@ -13,6 +14,6 @@ from grok.claims.effective_theory import (
 )
 
 CLAIMS: tuple[Claim, ...] = claims_in(
-    theory, phase_counts, runs, competition, structure, settings, beyond, encoder
+    theory, phase_counts, runs, competition, structure, settings, beyond, encoder, images
 )
 """All of them, in the order of the modules."""
