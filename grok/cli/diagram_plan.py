@@ -55,7 +55,9 @@ def what_is_left(plan: Plan) -> str:
     configs = {run_key(cell.config): cell.config for cell in plan.cells}
     states = [run_state(config, plan.runs_dir) for config in configs.values()]
     n_done, left = sum(s.state == "done" for s in states), sum(s.left for s in states)
-    seconds = estimate_seconds(list(configs.values()), plan.runs_dir, plan.options.workers)
+    seconds = 0.0
+    if left:  # else the store need not be searched for speeds
+        seconds = estimate_seconds(list(configs.values()), plan.runs_dir, plan.options.workers)
     grid = f"{len(plan.grid.y.values)} x {len(plan.grid.x.values)}"
     seeds = f" x {len(plan.grid.seeds)} seeds" if len(plan.grid.seeds) > 1 else ""
     what = f"{plan.name}: {grid} cells of {plan.grid.y.name} x {plan.grid.x.name}{seeds}, "
