@@ -1,10 +1,12 @@
 """With what a phase diagram may be compared: the same axes, the right way up, in whatever order."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
 from grok.claims.effective_theory.published import TABLES, published_table
 from grok.cli.against import compare, find_reference
@@ -14,6 +16,13 @@ from grok.sweep import Axis, Criterion, Grid
 
 WIDTHS, RATES = Axis("toy.width", (8, 16)), Axis("optim.lr", (1e-3, 3e-3, 1e-2))
 GRID = Grid(RATES, WIDTHS, (None,))
+SWEEPS = Path(__file__).parents[1] / "sweeps" / "effective_theory"
+COMPARED = {
+    name: path
+    for path in SWEEPS.glob("*.yaml")
+    for name in re.findall(r"--against=(\w+)", path.read_text(encoding="utf-8"))
+}
+"""Published diagrams and the sweep files that say they can be compared with them."""
 T = {"C": (10, 20), "G": (10, 5000), "M": (10, -1), "X": (-1, -1)}
 ROWS = ("CGM", "XMC")
 
@@ -140,3 +149,20 @@ def test_a_published_diagram_fed_back_agrees_with_itself_in_every_cell(name: str
     if table.phases is not None:
         assert found.theirs.phases.tolist() == table.phases.tolist()
     assert parse_map(text_map(found.theirs)).phases.tolist() == found.theirs.phases.tolist()
+
+
+def test_every_published_diagram_of_toy_networks_has_a_sweep_file() -> None:
+    assert set(COMPARED) == {name for name in TABLES if name != "mnist"}
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_a_sweep_file_has_the_grid_and_budget_of_its_published_diagram(name: str) -> None:
+    parameters = yaml.safe_load(COMPARED[name].read_text(encoding="utf-8"))["parameters"]
+    varied = {
+        field: tuple(spec["values"])
+        for field, spec in parameters.items()
+        if len(spec.get("values", [])) > 1
+    }
+    y, x = (Axis(field, values) for field, values in varied.items())
+    reference = find_reference(name, Grid(x, y, (None,)))
+    assert reference.budget == parameters["n_steps"]["value"]
