@@ -28,7 +28,6 @@ AXES: dict[str, list[Any]] = {
     "seed": [0, 1, 2],
 }
 OUTCOME = Outcome([], [], {}, [])
-QUIET = "--tracking.mode=disabled"
 
 
 class Result(NamedTuple):
@@ -40,14 +39,22 @@ class Result(NamedTuple):
 Diagram = Callable[..., Result]
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the experiment lies."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture
 def diagram(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Diagram:
-    """Runs the command on a grid of 18 runs, in an empty directory."""
-    monkeypatch.chdir(tmp_path)
+    """Runs the command on a grid of 18 runs, in a directory ``work`` that has nothing else."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
     monkeypatch.delenv("GROK_RUNS", raising=False)
-    toy_sweep(tmp_path, AXES)
+    toy_sweep(work, AXES, home)
 
     def of(*arguments: str) -> Result:
         capsys.readouterr()
@@ -61,8 +68,13 @@ def diagram(
 @contextmanager
 def trained(outcome: Outcome | BaseException = OUTCOME) -> Iterator[None]:
     """The engine trains nothing, and says this."""
-    how = {"side_effect" if isinstance(outcome, BaseException) else "return_value": outcome}
-    with patch("grok.cli.diagram.run_local", **how):
+
+    def engine(*_: object, **__: object) -> Outcome:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    with patch("grok.cli.diagram.run_local", engine):
         yield
 
 
@@ -86,7 +98,7 @@ def by_place(row: int, column: int, seed: int) -> tuple[int, int]:
 def test_a_diagram_is_printed_and_written(diagram: Diagram) -> None:
     folder = store(by_place)
     with trained():
-        result = diagram("grid.yaml", QUIET, "--lag=100")
+        result = diagram("grid.yaml", "--lag=100")
     assert result.code == 0
     text = (folder / "map.txt").read_text()
     assert result.out.startswith(text)
@@ -115,7 +127,7 @@ FILES = ("cells.parquet", "map.txt", "map.png")
 def test_one_json_object_says_all_of_it(diagram: Diagram) -> None:
     folder = store(by_place)
     with trained():
-        result = diagram("grid.yaml", QUIET, "--lag=100", "--json", "--plot=phases.svg")
+        result = diagram("grid.yaml", "--lag=100", "--json", "--plot=phases.svg")
     assert result.code == 0
     found = json.loads(result.out)
     assert result.out.count("\n") == 1
@@ -137,7 +149,7 @@ def test_another_criterion_gives_another_diagram_of_the_same_runs(diagram: Diagr
     letters = {}
     for flags in (("--lag=100",), ("--lag=10",), ("--ratio=20",), ("--ratio=2.5",)):
         with trained():
-            assert diagram("grid.yaml", QUIET, *flags).code == 0
+            assert diagram("grid.yaml", *flags).code == 0
         rows = (folder / "map.txt").read_text().splitlines()[2:]
         letters[flags[0]] = " ".join(row.split()[1] for row in rows)
     assert letters == {
@@ -166,7 +178,7 @@ def test_a_preview_trains_and_writes_nothing(diagram: Diagram) -> None:
 def test_failed_and_busy_runs_are_named_and_are_no_success(diagram: Diagram) -> None:
     store(by_place)
     with trained(Outcome([], [], {"a": "no memory"}, ["b"])):
-        result = diagram("grid.yaml", QUIET, "--json")
+        result = diagram("grid.yaml", "--json")
     assert result.code == 1
     assert len(json.loads(result.out)["cells"]) == 18
     assert result.err.splitlines()[1:] == [
@@ -222,14 +234,14 @@ def test_a_diagram_has_a_copy_on_wandb(diagram: Diagram) -> None:
 # What it is compared with.
 
 
-def figure(folder: Path, scale: float = 1.0) -> str:
+def figure(scale: float = 1.0) -> str:
     """A sweep over the grid of the published figure 5a, and its runs as published."""
     table = published_table("fig5a")
     axes = {
         "optim.embed_lr": [scale * x for x in table.rows.tolist()],
         "optim.lr": table.columns.tolist(),
     }
-    sweep = toy_sweep(folder, axes, n_steps=table.budget)
+    sweep = toy_sweep(Path.cwd(), axes, n_steps=table.budget)
     if scale == 1.0:
         T_tr = np.where(table.T_tr < 0, -1, table.T_tr + 1)
         store(lambda row, column, _: (int(T_tr[row, column]), int(table.T_va[row, column])))
@@ -237,11 +249,11 @@ def figure(folder: Path, scale: float = 1.0) -> str:
 
 
 def test_the_published_diagram_fed_back_agrees_with_itself(
-    diagram: Diagram, tmp_path: Path
+    diagram: Diagram,
 ) -> None:
-    figure(tmp_path)
+    figure()
     with trained():
-        found = json.loads(diagram("grid.yaml", QUIET, "--against=fig5a", "--json").out)
+        found = json.loads(diagram("grid.yaml", "--against=fig5a", "--json").out)
     shares = {"exact": 1.0, "one_grid_step": 1.0}
     assert found["agreement"] == {"against": "fig5a", "budget": 10_000, **shares}
     assert found["counts"]["grokking"] > 0
@@ -253,11 +265,11 @@ def test_a_diagram_that_was_made_before_is_compared_by_its_map_or_its_cells(
 ) -> None:
     folder = store(by_place)
     with trained():
-        assert diagram("grid.yaml", QUIET, "--lag=100").code == 0
+        assert diagram("grid.yaml", "--lag=100").code == 0
         for name in FILES[:2]:
             Path(name).write_bytes((folder / name).read_bytes())
-        of_map = json.loads(diagram("grid.yaml", QUIET, "--lag=10", "--json", *AGAINST[:1]).out)
-        of_cells = diagram("grid.yaml", QUIET, "--lag=10", AGAINST[1])
+        of_map = json.loads(diagram("grid.yaml", "--lag=10", "--json", *AGAINST[:1]).out)
+        of_cells = diagram("grid.yaml", "--lag=10", AGAINST[1])
     # CGM XMU of lag 100 against GGM XMG of lag 10; labels of cells follow the criterion.
     shares = {"exact": 4 / 6, "one_grid_step": 5 / 6}
     assert of_map["agreement"] == {"against": "map.txt", "budget": 400, **shares}
@@ -269,9 +281,9 @@ AGAINST = ("--against=map.txt", "--against=cells.parquet")
 
 
 def test_another_grid_is_refused_before_anything_is_trained(
-    diagram: Diagram, tmp_path: Path
+    diagram: Diagram,
 ) -> None:
-    figure(tmp_path, scale=1.05)
+    figure(scale=1.05)
     with trained(AssertionError("trained")):
         result = diagram("grid.yaml", "--against=fig5a")
         assert result.code == 2
@@ -280,7 +292,7 @@ def test_another_grid_is_refused_before_anything_is_trained(
             "are 1.05e-05, 2.26e-05, ..., 0.0105; grids must have the same values within 2 %\n"
         )
         Path("map.txt").write_text("columns: optim.lr: 1 2\nrows: a:\n1 CG\n2 GX\n")
-        toy_sweep(tmp_path, AXES)
+        toy_sweep(Path.cwd(), AXES)
         result = diagram("grid.yaml", "--against=map.txt")
         assert (result.code, "its rows are 1, 2, those of toy.width are 8, 16" in result.err) == (
             2,
@@ -288,8 +300,8 @@ def test_another_grid_is_refused_before_anything_is_trained(
         )
 
 
-def test_words_on_an_axis_must_be_the_same_words(diagram: Diagram, tmp_path: Path) -> None:
-    toy_sweep(tmp_path, {"toy.act": ["tanh", "relu"], "optim.lr": [1, 2]})
+def test_words_on_an_axis_must_be_the_same_words(diagram: Diagram) -> None:
+    toy_sweep(Path.cwd(), {"toy.act": ["tanh", "relu"], "optim.lr": [1, 2]})
     for name, code in (("toy.act (tanh, relu)", 0), ("toy.act (relu, tanh)", 2), ("decay", 2)):
         Path("map.txt").write_text(f"columns: optim.lr: 1 2\nrows: {name}:\n0 CG\n1 GX\n")
         result = diagram("grid.yaml", "--against=map.txt", "--dry-run")
@@ -357,6 +369,6 @@ def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_diagram_is_no_run_of_the_store(diagram: Diagram) -> None:
     store(by_place)
     with trained():
-        assert diagram("grid.yaml", QUIET).code == 0
+        assert diagram("grid.yaml").code == 0
     keys = {run_key(cell.config) for cell in read_sweep("grid.yaml").cells()}
     assert {run.key for run in RunStore("runs").runs()} == keys

@@ -78,7 +78,9 @@ def _first(readings: pl.DataFrame, key: str, is_reached: Callable[[np.ndarray], 
 
 
 def _last(readings: pl.DataFrame, key: str) -> float | None:
-    values = readings[key].drop_nulls() if key in readings.columns else ()
+    if key not in readings.columns:
+        return None
+    values = readings[key].drop_nulls()
     return float(values[-1]) if len(values) else None
 
 

@@ -13,7 +13,13 @@ from grok.claims.claim import Part
 from grok.claims.plan import Plan
 from grok.claims.reproduce import judged, verdict_of
 from grok.runs import RunStore, write_status
-from tests.claims import broken_theory, published, published_progress, published_theory
+from tests.claims import (
+    broken_theory,
+    published,
+    published_images,
+    published_progress,
+    published_theory,
+)
 from tests.claims.published import ALPHAS, DECAYS, OFF, RANK, SR
 from tests.claims.store import (
     CLAIMS,
@@ -30,8 +36,9 @@ from tests.claims.store import (
 
 Change = tuple[str, str, Curve]
 Stored = Callable[[Claim], tuple[Path, Plan]]
-PUBLISHED = published.PUBLISHED | published_progress.PUBLISHED | published_theory.PUBLISHED
-UNIT = published.UNIT | published_progress.UNIT | published_theory.UNIT
+SOURCES = (published, published_progress, published_theory, published_images)
+PUBLISHED = {id: x for source in SOURCES for id, x in source.PUBLISHED.items()}
+UNIT = {id: x for source in SOURCES for id, x in source.UNIT.items()}
 TRAINED = [claim for claim in CLAIMS.values() if claim.tier != "U"]
 COMPUTED = [claim for claim in CLAIMS.values() if claim.tier == "U"]
 NEVER = rises(None)
@@ -187,6 +194,7 @@ BROKEN: dict[str, Sequence[Change | list[Change]]] = {
     ],
     **published_progress.BROKEN,
     **broken_theory.BROKEN,
+    **published_images.BROKEN,
 }
 
 
@@ -196,7 +204,7 @@ def is_judged(claim: Claim, arm: str, key: str) -> bool:
         return arm == "1.0"
     if claim.id == "IB-27a":
         return not arm.endswith("/1.0") and not arm.startswith("eta_0, eta*lambda/alpha^2")
-    return (claim.id, arm) != ("IB-22b", "3.0e-3")
+    return (claim.id, arm) != ("IB-22b", "3.0e-3") and (claim.id, key) != ("ET-D3", "acc/test")
 
 
 @pytest.fixture(scope="module")
@@ -251,6 +259,10 @@ def test_each_part_fails_beyond_its_bound(claim: Claim, stored: Stored) -> None:
     assert unmet == set(range(n_parts))
 
 
+# Of how many seeds something is found: one of which nothing is known may be among the others.
+COUNTS = ("ET-B2", "ET-D1")
+
+
 @pytest.mark.slow
 @TRAINED_CASES
 def test_no_claim_holds_when_a_reading_of_one_seed_is_no_number(
@@ -261,7 +273,7 @@ def test_no_claim_holds_when_a_reading_of_one_seed_is_no_number(
         for key, curve in curves.items():
 
             def last_seed_is_nan(place: int, curve: Curve = curve) -> Any:
-                return {0: math.nan} if place == 2 else curve(place)
+                return {0: math.nan} if place == 2 or claim.id in COUNTS else curve(place)
 
             if is_judged(claim, arm, key):
                 with changed(root, claim, plan, {arm: {key: last_seed_is_nan}}):

@@ -68,16 +68,21 @@ def t_rqi(arm: ArmEvidence) -> Sample:
 
 
 def letters(arm: ArmEvidence) -> dict[str, str]:
-    """Phase of each seed, as the letter of a map."""
+    """Phase of each seed, as the letter of a map; U where a run diverged while it was open."""
     from grok.metrics.learning_phases import Phase, learning_phase
 
     times = [t_acc(arm, split).values for split in ("train", "test")]
     found = {}
     for seed in arm.runs:
-        # A run that diverged before has not reached it either.
         t = [np.array([int(x[seed]) if math.isfinite(x[seed]) else -1]) for x in times]
-        found[seed] = Phase(int(learning_phase(*t)[0])).letter
+        is_spent = not any(math.isnan(x[seed]) for x in times)
+        found[seed] = Phase(int(learning_phase(*t, is_spent)[0])).letter
     return found
+
+
+def n_reached(steps: Sample) -> float:
+    """Number of seeds that came to it; NaN if that is not known of one, as when it diverged."""
+    return math.nan if np.isnan(steps.array).any() else float(np.isfinite(steps.array).sum())
 
 
 def slope(x: np.ndarray, y: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from grok.claims.claim import Arm, Part, above, at_least, at_most, below, claim, shown, within
-from grok.claims.effective_theory.arms import t_acc
+from grok.claims.effective_theory.arms import n_reached, t_acc
 from grok.claims.evidence import ArmEvidence, Evidence
 from grok.claims.sample import Sample
 
@@ -33,9 +33,8 @@ ONE = (2,)
 )
 def permutations(e: Evidence) -> Iterator[Part]:
     """ET-D1."""
-    share = {
-        n: float(np.isfinite(t_acc(e[f"{n} pairs"], "test").array).mean()) for n in (12, 24, 28)
-    }
+    reached = {n: t_acc(e[f"{n} pairs"], "test") for n in (12, 28)}
+    share = {n: n_reached(t) / len(t.values) for n, t in reached.items()}
     train = e["24 pairs"].last("acc/train").values
     test = t_acc(e["24 pairs"], "test").values
     both = [seed for seed, t in test.items() if math.isfinite(t) and train[seed] == 1]

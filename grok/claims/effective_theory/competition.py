@@ -32,6 +32,11 @@ def _letter(arm: ArmEvidence) -> str:
     return letter
 
 
+def _share_of(letter: str, holds: bool) -> float:
+    """1 or 0; NaN where the phase is not known, so that no such cell counts for a claim."""
+    return math.nan if letter == "U" else float(holds)
+
+
 def _published(cell: Cell, is_tolerant: bool) -> set[str]:
     """Letters of figure 6a at a cell, and at its four neighbours if a grid step is tolerated."""
     from grok.claims.effective_theory.published import published_table
@@ -66,14 +71,14 @@ def competition(e: Evidence) -> Iterator[Part]:
     ratio = {name: embed / decoder for name, (embed, decoder) in CELLS.items()}
 
     def of(names: list[str]) -> Sample:
-        return Sample({name: float(found[name] in "CG") for name in names})
+        return Sample({name: _share_of(found[name], found[name] in "CG") for name in names})
 
     high = [name for name in CELLS if ratio[name] >= 20]
     low = [name for name in CELLS if ratio[name] <= 1 + 1e-9]
     yield equal("generalises, ratio 20 and more", of(high), 1)
     yield equal("generalises, ratio 1 and less", of(low), 0)
     agree = {
-        name: float(found[name] in _published(cell, name not in high + low))
+        name: _share_of(found[name], found[name] in _published(cell, name not in high + low))
         for name, cell in CELLS.items()
     }
     part = at_least("cells that agree with the map", sum(agree.values()) / len(agree), 0.85)
@@ -156,13 +161,18 @@ def tolerance(e: Evidence) -> Iterator[Part]:
     for kind in ("regression", "classification"):
         t = {lr: t_acc(e[f"{kind} {lr:.2g}"], "test").values for lr in SIX}
         seeds = next(iter(t.values()))
-        largest[kind] = Sample(
-            {s: max((lr for lr in SIX if math.isfinite(t[lr][s])), default=SIX[0]) for s in seeds}
-        )
+        largest[kind] = Sample({s: _largest({lr: t[lr][s] for lr in SIX}) for s in seeds})
     ratio = largest["classification"].median / largest["regression"].median
     yield at_least("ratio of the largest rates that generalise", ratio, 2)
     for kind, sample in largest.items():
         yield Part(f"largest rate, {kind}", sample.text(), "", None, dict(sample.values))
+
+
+def _largest(t: Mapping[float, float]) -> float:
+    """Largest rate at which a seed generalises; NaN if that is not known at one of them."""
+    if any(math.isnan(step) for step in t.values()):
+        return math.nan
+    return max((lr for lr, step in t.items() if math.isfinite(step)), default=SIX[0])
 
 
 @claim(
@@ -178,8 +188,11 @@ def quality(e: Evidence) -> Iterator[Part]:
     """ET-C7, at the end of the budget."""
     found: dict[str, dict[str, float]] = {"CG": {}, "M": {}}
     for name in CELLS:
+        letter = _letter(e[name])
         for kind, values in found.items():
-            if _letter(e[name]) in kind:
+            if letter == "U":  # it may belong to either
+                values[name] = math.nan
+            elif letter in kind:
                 values[name] = e[name].last("repr/rqi").median
     for what, kind, bound in (("generalising", "CG", at_least), ("memorizing", "M", at_most)):
         sample = Sample(found[kind] or {"none": math.nan})

@@ -3,10 +3,8 @@
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
 from grok.claims.claim import Part, above, at_least, claim, equal, every, shown
-from grok.claims.effective_theory.arms import BUDGET, WHOLE, rates, script, t_acc
+from grok.claims.effective_theory.arms import BUDGET, WHOLE, n_reached, rates, script, t_acc
 from grok.claims.evidence import Evidence
 
 ORDER = (58, 9, 25)
@@ -46,7 +44,7 @@ def activation(e: Evidence) -> Iterator[Part]:
 )
 def scale(e: Evidence) -> Iterator[Part]:
     """ET-C10."""
-    n = {name: int(np.isfinite(t_acc(arm, "test").array).sum()) for name, arm in e.arms.items()}
+    n = {name: n_reached(t_acc(arm, "test")) for name, arm in e.arms.items()}
     yield at_least(
         "seeds that generalise at 0.1, less those at 3", n["scale 0.1"] - n["scale 3.0"], 0
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grok.claims.claim import Arm, Part, all_below, at_least, at_most, below, claim, shown
-from grok.claims.effective_theory.arms import BUDGET, script, t_rqi
+from grok.claims.effective_theory.arms import BUDGET, n_reached, script, t_rqi
 from grok.claims.evidence import Evidence
 from grok.claims.sample import Sample
 
@@ -83,7 +83,7 @@ def prediction(e: Evidence) -> Iterator[Part]:
 def threshold(e: Evidence) -> Iterator[Part]:
     """ET-C6."""
     t = {n: t_rqi(e[f"{n} pairs"]) for n in SIZES}
-    share = {n: float(np.isfinite(x.array).mean()) for n, x in t.items()}
+    share = {n: n_reached(x) / len(x.values) for n, x in t.items()}
     for n in (n for n in SIZES if n <= 15):
         yield at_most(f"{n} pairs: share of seeds with RQI 0.95", share[n], 0)
     for n in (n for n in SIZES if n >= 45):
