@@ -12,7 +12,7 @@ from grok.cli import main
 from grok.config import RunConfig, run_key
 from tests.claims.published_theory import PUBLISHED
 from tests.claims.store import CLAIMS, fill
-from tests.images import digits_run, mnist_run, small_mnist
+from tests.images import digits_run, mnist_run, needs_digits, small_mnist
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +22,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GROK_RUNS", str(tmp_path / "runs"))
 
 
+@needs_digits
 def test_files_that_are_missing_are_named_once_for_every_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -69,4 +70,3 @@ def test_what_is_stored_needs_no_data_and_what_is_not_says_why(tmp_path: Path) -
     found = judged(claim, plan, tmp_path / "elsewhere", lost=lost)
     assert (found.verdict, found.reason) == ("not run", "no data")
     assert "is not in" in judged(claim, plan, tmp_path / "elsewhere").reason
-
