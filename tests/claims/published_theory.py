@@ -143,7 +143,7 @@ PUBLISHED: dict[str, Readings] = {
     "ET-D5": merged(
         reach("decay 0.1", 1000, 9950), reach("decay 2", 500, 800), reach("alpha 1", 50, 100)
     ),
-    "ET-D6": generalise((f"decay {x}", to_ten(95 / x) * 10) for x in (0.1, 0.46, 1.0)),
+    "ET-D6": merged(*(reach(f"decay {x}", 150, to_ten(95 / x) * 10) for x in (0.1, 0.46, 1.0))),
     "ET-D7": merged(
         reach("alpha 1", 50, 100),
         *starmap(
@@ -190,6 +190,9 @@ UNIT: dict[str, dict[str, dict[str, float]]] = {
         "differs": {"fig6a": 0.0},
         "wrong": {"steps": 0.0, "shares": 0.0},
     },
-    "ET-D8": {"fall": {"456": 1e-4}, "apart": {"456": 0.05}, "drift": {"456": 1e-6}},
+    "ET-D8": {
+        name: {"456": value}
+        for name, value in (("fall", 1e-4), ("apart", 0.05), ("descent", 1e-3), ("drift", 1e-6))
+    },
 }
 """Readings with which each claim of tier U holds."""

@@ -9,10 +9,10 @@ from grok.claims.claim import (
     Arm,
     Part,
     above,
+    all_above,
     all_below,
     at_most,
     claim,
-    every,
     ordered,
     shown,
     within,
@@ -118,6 +118,7 @@ def digits_delay(e: Evidence) -> Iterator[Part]:
 )
 def collapse(e: Evidence) -> Iterator[Part]:
     """ET-D8."""
+    yield all_above("separation of the class means", e.check("apart"), 0.01)
     yield all_below("variance within classes, end over start", e.check("fall"), 0.1)
-    yield every("separation of the class means", e.check("apart"), "> 0.01", lambda x: x > 0.01)
-    yield all_below("drift of the squared norm", e.check("drift"), 0.01)
+    yield all_below("the same under gradient descent", e.check("descent"), 0.1)
+    yield all_below("drift of the squared norm under it", e.check("drift"), 0.01)
