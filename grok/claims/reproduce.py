@@ -98,12 +98,10 @@ def judged(
     """
     try:
         parts = tuple(claim.judge(_evidence(claim, plan, runs_dir, progress)))
-    except NotRun as error:
-        keys = (run_key(config) for config in _runs(claim, plan))
-        reason = next((lost[key] for key in keys if key in lost), str(error))
-        return Result(claim, "not run", reason=reason)
     except Exception as error:  # a damaged file, a full disk: the other claims are judged
-        return Result(claim, "not run", reason=f"{type(error).__name__}: {error}")
+        reason = str(error) if isinstance(error, NotRun) else f"{type(error).__name__}: {error}"
+        keys = (run_key(config) for config in _runs(claim, plan))
+        return Result(claim, "not run", reason=next((lost[k] for k in keys if k in lost), reason))
     return Result(claim, verdict_of(parts), parts)
 
 
@@ -163,7 +161,8 @@ def _stored(config: RunConfig, runs_dir: Path) -> Run:
         raise NotRun(f"{run.dir / 'config.yaml'} is of another run")
     status = run.status()
     step = status["step"]
-    is_over = status["status"] == "diverged" or has_generalised(config, run.series, step)
-    if step < config.n_steps and not is_over:
+    is_over = step >= config.n_steps or status["status"] == "diverged"
+    # A run that has not begun has no readings to ask.
+    if not is_over and not (step > 0 and has_generalised(config, run.series, step)):
         raise NotRun(f"{run.key} stands at step {step:,} of {config.n_steps:,}")
     return run

@@ -1,6 +1,7 @@
 """Claims whose data are not on this machine are not run, and say what is missing."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -61,6 +62,22 @@ def test_a_claim_without_its_data_is_not_run_and_says_why_in_one_line(
     assert main([*command, "--dry-run"]) == 0
     last = capfd.readouterr().out.splitlines()[-1]
     assert last.startswith("some of them cannot be trained: images.directory is empty")
+
+
+@pytest.mark.slow
+def test_files_that_are_not_those_of_mnist_are_the_reason_of_the_claim(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for path in small_mnist(tmp_path / "mnist", monkeypatch).iterdir():
+        path.write_bytes(b"not an image")
+    monkeypatch.setenv("GROK_DATA", str(tmp_path))
+    command = ["reproduce", "effective-theory", "--only=ET-D6", "--seeds=1", "--workers=1"]
+    assert main([*command, "--json"]) == 1
+    [claim] = json.loads(capfd.readouterr().out)["claims"]
+    assert claim["verdict"] == "not run"
+    assert re.fullmatch(
+        r"mnist-s1-\w+ failed: \S+-ubyte: starts with too few bytes, expected .*", claim["reason"]
+    )
 
 
 def test_what_is_stored_needs_no_data_and_what_is_not_says_why(tmp_path: Path) -> None:

@@ -65,12 +65,13 @@ def test_keys_tell_apart_what_differs_and_no_more() -> None:
     assert key() != key(batch_size=100)
     assert len({key(), key(init_scale=2.0), key(fixed_norm=True), key(unembed_lr=0.1)}) == 4
     # The seed of the split has a say where a subset is drawn, that of the order in mini-batches.
-    for fields, name, matters in (
+    cases: list[tuple[dict[str, Any], str, bool]] = [
         ({}, "split_seed", True),
         ({"order": "first"}, "split_seed", False),
         ({}, "order_seed", False),
         ({"batch_size": 50}, "order_seed", True),
-    ):
+    ]
+    for fields, name, matters in cases:
         config = digits_run(**fields)
         other = replace(config, data=replace(config.data, **{name: 5}))
         assert (run_key(config) != run_key(other)) == matters
