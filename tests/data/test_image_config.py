@@ -10,14 +10,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from grok.config import RunConfig, Schedule, parse_run, run_key
 from grok.config.stacking import stack_size
 from grok.data.image_config import MNIST_SHA256, ImageConfig
-from grok.data.images import image_data, mnist_folder, mnist_sha256
+from grok.data.images import image_data, mnist_sha256
+from grok.data.mnist import mnist_folder
 from grok.inputs import InputError
 from grok.lit.families import measure_callbacks
 from grok.lit.train import train
 from grok.runs import RunStore
 from grok.sweep.estimate import step_flops
 from grok.training import Stack, check_stackable, problem_of
-from tests.images import digits_run, mnist_run, small_mnist
+from tests.images import digits_run, mnist_run, needs_digits, small_mnist
 from tests.running import measures
 
 
@@ -64,12 +65,13 @@ def test_keys_tell_apart_what_differs_and_no_more() -> None:
     assert key() != key(batch_size=100)
     assert len({key(), key(init_scale=2.0), key(fixed_norm=True), key(unembed_lr=0.1)}) == 4
     # The seed of the split has a say where a subset is drawn, that of the order in mini-batches.
-    for fields, name, matters in (
+    cases: list[tuple[dict[str, Any], str, bool]] = [
         ({}, "split_seed", True),
         ({"order": "first"}, "split_seed", False),
         ({}, "order_seed", False),
         ({"batch_size": 50}, "order_seed", True),
-    ):
+    ]
+    for fields, name, matters in cases:
         config = digits_run(**fields)
         other = replace(config, data=replace(config.data, **{name: 5}))
         assert (run_key(config) != run_key(other)) == matters
@@ -138,6 +140,7 @@ def test_what_needs_a_transformer_is_not_read() -> None:
     assert list(measure_callbacks(default)) == ["task", "norm"]
 
 
+@needs_digits
 def test_every_family_that_is_allowed_is_read(tmp_path: Path) -> None:
     every = Schedule(every=10)
     read = measures(task=every, norm=every, weights=every, hessian=every)
@@ -148,6 +151,7 @@ def test_every_family_that_is_allowed_is_read(tmp_path: Path) -> None:
     assert any(name.startswith("hessian/") for name in names)
 
 
+@needs_digits
 @pytest.mark.parametrize("fields", [{}, {"batch_size": 50, "depth": 1}], ids=str)
 def test_the_operations_of_an_update_are_those_that_torch_counts(fields: dict[str, Any]) -> None:
     config = digits_run(width=200, **fields)
