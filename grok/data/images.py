@@ -4,13 +4,8 @@ Shapes: ``sample`` - images; ``pixel`` - rows one after another. Pixels are scal
 normalised otherwise. Nothing is ever downloaded.
 """
 
-import contextlib
-import gzip
 import hashlib
-import math
-import os
 import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -20,7 +15,8 @@ import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
-from grok.data.image_config import joint_sha256
+from grok.data.image_config import ImageConfig, joint_sha256
+from grok.data.mnist import HOW, MAGIC, Part, mnist_files, mnist_folder, mnist_part
 from grok.inputs import InputError
 
 Order = Literal["first", "random"]
@@ -29,11 +25,6 @@ SIDE = 28
 """Rows and columns of an MNIST image."""
 N_TRAIN, N_VALIDATION = 60_000, 10_000
 """Images in the two parts of MNIST."""
-_MAGIC = {1: 2049, 3: 2051}
-_HOW = (
-    "put MNIST's train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
-    "t10k-labels-idx1-ubyte there, plain or as .gz; they are not downloaded for you"
-)
 
 
 @dataclass(frozen=True)
@@ -55,22 +46,16 @@ class ImageSplit(NamedTuple):
     """Images to validate on, in the order of the source."""
 
 
-def mnist_folder(directory: str) -> Path:
-    """Where the four files of MNIST lie.
-
-    Args:
-        directory: A folder; empty for ``$GROK_DATA/mnist``.
+def check_present(images: ImageConfig) -> None:
+    """Refuse images that are not there. What files hold is looked at where they are read.
 
     Raises:
-        InputError: If neither is given.
+        InputError: If a file of MNIST is missing, or scikit-learn for the digits; in one line.
     """
-    if directory:
-        return Path(directory).expanduser()
-    if root := os.environ.get("GROK_DATA"):
-        return Path(root).expanduser() / "mnist"
-    raise InputError(
-        f"images.directory is empty and GROK_DATA is not set: name the folder of MNIST, and {_HOW}"
-    )
+    if images.source == "digits":
+        digits()
+    else:
+        mnist_files(mnist_folder(images.directory))
 
 
 def image_data(
@@ -114,7 +99,7 @@ def image_data(
     if sha256 and (found := _sha256(train, validation)) != sha256:
         raise InputError(
             f"{folder}: the files have images.sha256={found}, expected {sha256} (empty for MNIST "
-            f"itself): {_HOW}"
+            f"itself): {HOW}"
         )
     return ImageSplit(_scaled(*(part[rows] for part in train)), _scaled(*validation))
 
@@ -125,7 +110,7 @@ def mnist_sha256(folder: Path) -> str:
     Raises:
         InputError: As :func:`mnist_part`.
     """
-    sizes: list[tuple[Literal["train", "t10k"], int]] = [("train", N_TRAIN), ("t10k", N_VALIDATION)]
+    sizes: list[tuple[Part, int]] = [("train", N_TRAIN), ("t10k", N_VALIDATION)]
     return _sha256(*(mnist_part(folder, part, n, SIDE) for part, n in sizes))
 
 
@@ -134,7 +119,7 @@ def _sha256(*parts: tuple[np.ndarray, np.ndarray]) -> str:
     digests = []
     for pixels, label in parts:
         for values in (pixels.reshape(-1, SIDE, SIDE), label):
-            head = struct.pack(f">{1 + values.ndim}i", _MAGIC[values.ndim], *values.shape)
+            head = struct.pack(f">{1 + values.ndim}i", MAGIC[values.ndim], *values.shape)
             digests.append(hashlib.sha256(head + values.tobytes()).hexdigest())
     return joint_sha256(digests)
 
@@ -179,80 +164,3 @@ def digits() -> ImageData:
     pixels, label = load_digits(return_X_y=True)
     x = torch.from_numpy(pixels / 16).to(torch.float32)
     return ImageData(x, torch.from_numpy(label).to(torch.int64))
-
-
-def mnist_part(
-    folder: Path, part: Literal["train", "t10k"], n: int, side: int
-) -> tuple[UInt8[np.ndarray, "sample pixel"], UInt8[np.ndarray, " sample"]]:
-    """Images and labels of one part of MNIST, as they stand in its two files.
-
-    Args:
-        folder: Where the files are.
-        part: ``train`` or ``t10k``, as their names begin.
-        n: Number of images that they must have.
-        side: Rows and columns of an image.
-
-    Returns:
-        Pixels 0 to 255, row by row, and labels 0 to 9.
-
-    Raises:
-        InputError: If a file is missing, unreadable, longer or shorter than expected, or has
-            another header or a label above 9; names the file and what was expected.
-    """
-    images = read_idx(_found(folder, f"{part}-images-idx3-ubyte"), (n, side, side))
-    path = _found(folder, f"{part}-labels-idx1-ubyte")
-    label = read_idx(path, (n,))
-    if n and label.max() > 9:
-        raise InputError(f"{path}: label {label.max()}, expected 0 to 9")
-    return images.reshape(n, side * side), label
-
-
-def _found(folder: Path, name: str) -> Path:
-    for path in (folder / name, folder / f"{name}.gz"):
-        # A folder that may not be looked into has no file either.
-        with contextlib.suppress(OSError):
-            if path.is_file():
-                return path
-    raise InputError(f"no file {folder / name}: {_HOW}")
-
-
-def read_idx(path: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
-    """The bytes of an IDX file, whose shape is known beforehand.
-
-    The format: big-endian int32 magic (2049 for one axis, 2051 for three), then the length of each
-    axis, then one byte per entry. Never more than one byte beyond the expected size is read or
-    unpacked, whatever the header or a compressed stream claims.
-
-    Args:
-        path: The file; compressed by gzip if its name ends in ``.gz``.
-        shape: Expected length of each axis, one or three of them.
-
-    Returns:
-        An array of that shape.
-
-    Raises:
-        InputError: If the file is anything else; in one line that says what was expected.
-    """
-    size = math.prod(shape)
-    head = 4 * (1 + len(shape))
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read(head + size + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path}: cannot be read ({' '.join(str(error).split())}): {_HOW}"
-        ) from None
-    expected = (_MAGIC[len(shape)], *shape)
-    found = struct.unpack(f">{1 + len(shape)}i", content[:head]) if len(content) >= head else ()
-    if found != expected:
-        raise InputError(
-            f"{path}: starts with {_listed(found)}, expected {_listed(expected)}: {_HOW}"
-        )
-    if len(content) != head + size:
-        kind = "longer" if len(content) > head + size else "shorter"
-        raise InputError(f"{path}: {kind} than the {head + size:,} bytes expected: {_HOW}")
-    return np.frombuffer(content, dtype=np.uint8, offset=head).reshape(shape)
-
-
-def _listed(numbers: tuple[int, ...]) -> str:
-    return " ".join(map(str, numbers)) or "too few bytes"

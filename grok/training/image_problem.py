@@ -14,7 +14,8 @@ from torch import Tensor
 
 from grok.config import RunConfig
 from grok.data.image_config import N_CLASSES
-from grok.data.images import ImageData, ImageSplit, image_data, mnist_folder
+from grok.data.images import ImageData, ImageSplit, image_data
+from grok.data.mnist import mnist_folder
 from grok.data.pairs import batch_rows
 from grok.metrics.loss import cross_entropy, mse
 from grok.models.mlp import Mlp

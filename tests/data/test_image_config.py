@@ -10,7 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from grok.config import RunConfig, Schedule, parse_run, run_key
 from grok.config.stacking import stack_size
 from grok.data.image_config import MNIST_SHA256, ImageConfig
-from grok.data.images import image_data, mnist_folder, mnist_sha256
+from grok.data.images import image_data, mnist_sha256
+from grok.data.mnist import mnist_folder
 from grok.inputs import InputError
 from grok.lit.families import measure_callbacks
 from grok.lit.train import train

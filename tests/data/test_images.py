@@ -1,4 +1,5 @@
 import gzip
+import os
 import struct
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import grok.data.images as images
-from grok.data.images import digits, image_data, mnist_part, read_idx
+from grok.data.images import digits, image_data
+from grok.data.mnist import mnist_part, read_idx
 from grok.inputs import InputError
 
 N_TRAIN, N_VALIDATION, SIDE = 12, 5, 3
@@ -162,10 +164,41 @@ def test_a_stream_that_unpacks_to_very_much_is_not_unpacked(tmp_path: Path) -> N
             return content
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(images.gzip, "open", Counting)
+        patch.setattr(gzip, "open", Counting)
         with pytest.raises(InputError, match="longer than the 18 bytes"):
             read_idx(path, (10,))
     assert read == [19]
+
+
+def test_a_file_of_a_terabyte_is_read_one_byte_too_far(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.write(struct.pack(">2i", 2049, 10))
+        file.truncate(2**40)  # sparse: it takes no room
+    with pytest.raises(InputError, match="longer than the 18 bytes"):
+        read_idx(path, (10,))
+
+
+def test_what_is_no_plain_file_is_not_opened(small: Path) -> None:
+    (small / LABELS).unlink()
+    os.mkfifo(small / LABELS)  # opening it would wait for ever
+    with pytest.raises(InputError, match=rf"no file \S+/{LABELS}: "):
+        image_data(small, 1, "first", seed=0)
+
+
+@pytest.mark.parametrize("packed_twice", [b"", b"and more"])
+def test_what_follows_a_stream_is_refused(tmp_path: Path, packed_twice: bytes) -> None:
+    path = tmp_path / "file.gz"
+    whole = gzip.compress(idx(np.arange(40) % 10))
+    path.write_bytes(whole + gzip.compress(packed_twice))
+    if packed_twice:
+        with pytest.raises(InputError, match="longer than the 48 bytes"):
+            read_idx(path, (40,))
+    else:
+        assert len(read_idx(path, (40,))) == 40
+    path.write_bytes(whole + b"and more")
+    with pytest.raises(InputError, match=r"cannot be read \(Not a gzipped file"):
+        read_idx(path, (40,))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

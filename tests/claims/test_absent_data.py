@@ -1,0 +1,72 @@
+"""Claims whose data are not on this machine are not run, and say what is missing."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from grok.claims.plan import absent_data
+from grok.claims.reproduce import judged
+from grok.cli import main
+from grok.config import RunConfig, run_key
+from tests.claims.published_theory import PUBLISHED
+from tests.claims.store import CLAIMS, fill
+from tests.images import digits_run, mnist_run, small_mnist
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No data of a laboratory, and a run store of its own."""
+    monkeypatch.delenv("GROK_DATA", raising=False)
+    monkeypatch.setenv("GROK_RUNS", str(tmp_path / "runs"))
+
+
+def test_files_that_are_missing_are_named_once_for_every_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    configs = [RunConfig(), digits_run(), mnist_run(0), mnist_run(1)]
+    found = absent_data(configs)
+    assert list(found) == [run_key(config) for config in configs[2:]]
+    [reason] = set(found.values())
+    assert reason.startswith("images.directory is empty and GROK_DATA is not set")
+    folder = small_mnist(tmp_path / "mnist", monkeypatch)
+    monkeypatch.setenv("GROK_DATA", str(tmp_path))
+    assert absent_data(configs) == {}
+    (folder / "t10k-labels-idx1-ubyte").unlink()
+    for reason in absent_data(configs).values():
+        assert reason.startswith(f"no file {folder}/t10k-labels-idx1-ubyte: put MNIST's")
+
+
+def test_digits_without_scikit_learn_are_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    [reason] = absent_data([digits_run()]).values()
+    assert "scikit-learn is not installed" in reason
+
+
+def test_a_claim_without_its_data_is_not_run_and_says_why_in_one_line(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    command = ["reproduce", "effective-theory", "--only=ET-D5,ET-D6"]
+    assert main([*command, "--json"]) == 1
+    captured = capfd.readouterr()
+    for claim in json.loads(captured.out)["claims"]:
+        assert (claim["verdict"], claim["ours"]) == ("not run", [])
+        assert claim["reason"].startswith("images.directory is empty and GROK_DATA is not set")
+        assert "\n" not in claim["reason"]
+    assert captured.err == ""
+    assert not (tmp_path / "runs").exists()
+    assert main([*command, "--dry-run"]) == 0
+    last = capfd.readouterr().out.splitlines()[-1]
+    assert last.startswith("some of them cannot be trained: images.directory is empty")
+
+
+def test_what_is_stored_needs_no_data_and_what_is_not_says_why(tmp_path: Path) -> None:
+    claim = CLAIMS["ET-D6"]
+    plan = fill(tmp_path / "runs", claim, PUBLISHED["ET-D6"])
+    lost = {run_key(config): "no data" for config in plan.configs}
+    assert judged(claim, plan, tmp_path / "runs", lost=lost).verdict == "holds"
+    found = judged(claim, plan, tmp_path / "elsewhere", lost=lost)
+    assert (found.verdict, found.reason) == ("not run", "no data")
+    assert "is not in" in judged(claim, plan, tmp_path / "elsewhere").reason
+
