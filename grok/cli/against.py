@@ -1,5 +1,6 @@
 """What a phase diagram is compared with: a published one, or one that was made before."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,14 @@ from grok.sweep import Axis, Criterion, Diagram, Grid, diagram_of
 CLOSE = 0.02
 """Relative difference of two values of an axis that are taken for one: published ones have three
 digits."""
+
+_FIELDS = {
+    "embedding lr": "optim.embed_lr",
+    "decoder lr": "optim.lr",
+    "decay": "optim.weight_decay",
+    "last-layer lr": "optim.unembed_lr",
+}
+"""Fields of the axes of published tables."""
 
 
 class Reference(NamedTuple):
@@ -65,6 +74,7 @@ def find_reference(name: str, grid: Grid) -> Reference:
         allowed = f"{', '.join(TABLES)}, or the path of a map.txt or cells.parquet"
         raise InputError(f"against={name}: allowed are {allowed}")
     found = reference.map(Criterion(), None)
+    _check_sides(name, found, grid)
     _check("rows", name, found.rows, found.row_name, grid.y)
     _check("columns", name, found.columns, found.column_name, grid.x)
     return reference
@@ -84,6 +94,16 @@ def compare(reference: Reference, grid: Grid, table: pl.DataFrame, ours: Criteri
     theirs = reference.map(ours, budget)
     exact, near = (agreement(diagram.phases, theirs.phases, steps) for steps in (0, 1))
     return Agreement(theirs, budget, exact, near)
+
+
+def _check_sides(name: str, theirs: PhaseMap, grid: Grid) -> None:
+    """Refuse a diagram that lies on its side: two axes may well have the same values."""
+    rows, columns = (_FIELDS.get(n, n) for n in (theirs.row_name, theirs.column_name))
+    if rows == grid.x.title or columns == grid.y.title:
+        raise InputError(
+            f"against={name}: its rows are {theirs.row_name} and its columns {theirs.column_name}; "
+            f"ours are the other way round: try --x={grid.y.name} --y={grid.x.name}"
+        )
 
 
 def _check(what: str, name: str, theirs: Float64[np.ndarray, " n"], title: str, axis: Axis) -> None:
@@ -135,25 +155,35 @@ def _read_cells(path: Path, ours: Grid) -> pl.DataFrame:
         table = pl.read_parquet(path)
         if lacking := [name for name in needed if name not in table.columns]:
             raise InputError(f"{path} has no column {lacking[0]}; needed are {', '.join(needed)}")
-        return table.select(needed).cast(dict.fromkeys(steps, pl.Int64))
+        table = table.select(needed).cast(dict.fromkeys(steps, pl.Int64))
     except (OSError, PolarsError) as error:
         raise InputError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
+    if lacking := [name for name in needed if table[name].has_nulls()]:
+        raise InputError(f"{path} has cells without {lacking[0]}")
+    return table
 
 
 def _stored(path: Path, ours: Grid) -> Reference:
-    """Cells of a diagram that was made before, with the axes of ours."""
+    """Cells of a diagram that was made before, with the axes of ours, in whatever order."""
     table = _read_cells(path, ours)
-    x, y = (
-        Axis(name, tuple(table[name].unique(maintain_order=True)))
-        for name in (ours.x.name, ours.y.name)
-    )
-    n_cells = len(x.values) * len(y.values)
-    if not n_cells or len(table) % n_cells:
+    x, y = (_axis(table[axis.name]) for axis in (ours.x, ours.y))
+    rows, columns = (table[axis.name].to_list() for axis in (y, x))
+    places = [(y.values.index(i), x.values.index(j)) for i, j in zip(rows, columns, strict=True)]
+    seeds = set(Counter(places).values())
+    if len(seeds) != 1 or len(set(places)) < len(x.values) * len(y.values):
         raise InputError(f"{path} has {len(table)} cells, which is no whole grid")
-    grid = Grid(x, y, tuple(range(len(table) // n_cells)))
+    # Seeds of a cell stay in their order.
+    table = table[sorted(range(len(places)), key=places.__getitem__)]
+    grid = Grid(x, y, tuple(range(*seeds)))
 
     def labels(criterion: Criterion, budget: int | None) -> PhaseMap:
         phases: Int64[np.ndarray, "row column"] = diagram_of(grid, table, criterion, budget).phases
         return PhaseMap(y.title, y.numbers, x.title, x.numbers, phases)
 
     return Reference(str(path), labels, int(table["budget"].to_numpy().max()))
+
+
+def _axis(column: pl.Series) -> Axis:
+    """The values of a column as those of a grid: numbers ascending, words as they come."""
+    axis = Axis(column.name, tuple(column.unique(maintain_order=True)))
+    return axis._replace(values=tuple(sorted(axis.values))) if axis.is_numeric else axis

@@ -8,7 +8,7 @@ from typing import Any
 
 from grok.cli.against import find_reference
 from grok.cli.common import GOES_ON, Parser, check_workers, complain
-from grok.cli.diagram_plan import Plan, preview, what_is_left
+from grok.cli.diagram_plan import Plan, decided_percent, ends_too_soon, preview, what_is_left
 from grok.config import RunConfig, TrackingConfig
 from grok.inputs import InputError
 from grok.metrics.learning_phases import LAG
@@ -26,7 +26,8 @@ of its two axes whether it is comprehension, grokking, memorization or confusion
                          first for rows); with several seeds a cell has the label of most of them
   --seeds=S,S,...        these seeds instead of those of the file
   --field=value          this value instead of an axis, or for every run
-  --accuracy=PERCENT     accuracy that counts as reached, by equality too (default: 90)
+  --accuracy=PERCENT     accuracy that counts as reached, by equality too (default: that at which
+                         cells end by stop.when=decided, else 90)
   --lag=STEPS            grokking if test follows training so many steps later (default: {LAG})
   --ratio=R              grokking if it takes R times as many steps as training, in place of --lag
   --against=NAME         compare with a published diagram (fig6a, ...), a map.txt or cells.parquet
@@ -67,9 +68,12 @@ def diagram(arguments: list[str]) -> int:
     grid = grid_of(cells, options.x, options.y)
     reference = find_reference(options.against, grid) if options.against else None
     runs_dir = options.runs_dir or default_runs_dir()
-    criterion = Criterion(options.accuracy, options.lag, options.ratio)
+    percent = options.accuracy or decided_percent(cells)
+    criterion = Criterion(percent, options.lag, options.ratio)
     folder = runs_dir / "diagrams" / sweep.name
     plan = Plan(sweep.name, cells, grid, criterion, reference, runs_dir, folder, options)
+    if ends := ends_too_soon(plan):
+        print(f"grok: {ends}", file=sys.stderr)
     if options.dry_run:
         preview(plan)
         return 0
@@ -86,7 +90,7 @@ def _options(arguments: list[str]) -> tuple[Any, list[str]]:
     parser.add_argument("sweep", nargs="?")
     for flag in ("--x", "--y", "--seeds", "--against"):
         parser.add_argument(flag)
-    parser.add_argument("--accuracy", type=int, default=90)
+    parser.add_argument("--accuracy", type=int)
     parser.add_argument("--lag", type=int, default=LAG)
     parser.add_argument("--ratio", type=float)
     parser.add_argument("--workers", type=int)
@@ -106,7 +110,7 @@ def _options(arguments: list[str]) -> tuple[Any, list[str]]:
 
 def _check(options: Any) -> None:
     """Refuse a criterion that says nothing, and a picture that cannot be drawn."""
-    if not 1 <= options.accuracy <= 100:
+    if options.accuracy is not None and not 1 <= options.accuracy <= 100:
         raise InputError(f"accuracy={options.accuracy}: allowed are whole percent, 1 to 100")
     if options.lag < 1:
         raise InputError(f"lag={options.lag} must be 1 or more")

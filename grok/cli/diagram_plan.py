@@ -1,6 +1,8 @@
 """A phase diagram that is to be made, and what that would take."""
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +32,27 @@ class Plan(NamedTuple):
     """Where its files go."""
     options: Any
     """Other options."""
+
+
+def decided_percent(cells: Sequence[SweepRun]) -> int:
+    """Accuracy, in percent, at which a sweep takes its cells for decided; 90 if it never does."""
+    stops = [cell.config.stop for cell in cells]
+    ends = [stop.accuracy for stop in stops if stop.when == "decided"]
+    # 100 * 0.29 is less than 29.
+    return max(math.floor(100 * min(ends) + 1e-9), 1) if ends else Criterion().percent
+
+
+def ends_too_soon(plan: Plan) -> str | None:
+    """What to do where cells end below the accuracy that counts, so that they stay undecided."""
+    stops = [cell.config.stop for cell in plan.cells]
+    ends = min((stop.accuracy for stop in stops if stop.when != "never"), default=math.inf)
+    percent = plan.criterion.percent
+    if percent <= 100 * ends + 1e-9:
+        return None
+    return (
+        f"cells end at stop.accuracy={ends:g} and may stay undecided at {percent} %; "
+        f"--stop.accuracy={percent / 100:g} trains them on"
+    )
 
 
 def preview(plan: Plan) -> None:

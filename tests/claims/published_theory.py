@@ -168,7 +168,7 @@ MAPS = ("fig6a", "fig6b", "fig6c", "fig6d")
 
 
 def in_order(names: tuple[str, ...], *values: float) -> dict[str, float]:
-    return dict(zip(names, values, strict=True))
+    return {name: float(x) for name, x in zip(names, values, strict=True)}
 
 
 UNIT: dict[str, dict[str, dict[str, float]]] = {

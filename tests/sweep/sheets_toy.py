@@ -102,6 +102,7 @@ SHEETS: dict[str, Sheet] = {
     ),
     "addition_regression_rates": Sheet(169, grid(DIAGRAM, rates(LR13[1]), LR13), (58,)),
     "addition_regression_decay": Sheet(176, grid(DIAGRAM, TENS, LR16), (58,)),
+    "addition_regression_coarse": Sheet(121, grid(DIAGRAM, TENS, LR11), (58,)),
     "addition_regression_window": Sheet(
         121, grid(DIAGRAM, ("weight_decay", [6 + k / 5 for k in range(11)]), FINE), (58,)
     ),

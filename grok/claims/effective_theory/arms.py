@@ -76,7 +76,7 @@ def letters(arm: ArmEvidence) -> dict[str, str]:
     for seed in arm.runs:
         t = [np.array([int(x[seed]) if math.isfinite(x[seed]) else -1]) for x in times]
         is_spent = not any(math.isnan(x[seed]) for x in times)
-        found[seed] = Phase(int(learning_phase(*t, is_spent)[0])).letter
+        found[seed] = Phase(int(learning_phase(*t, is_spent=is_spent)[0])).letter
     return found
 
 
