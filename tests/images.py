@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ DIGITS = RunConfig(
 """The substitute for MNIST, its initial parameters not scaled."""
 
 N_TRAIN, N_VALIDATION, SIDE = 12, 5, 3
+
+needs_digits = pytest.mark.skipif(
+    find_spec("sklearn") is None,
+    reason="the digits are scikit-learn's, which is not installed: pip install -e '.[digits]'",
+)
 
 
 def digits_run(seed: int = 0, width: int = 24, **overrides: Any) -> RunConfig:
@@ -69,3 +75,12 @@ def small_mnist(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / f"{part}-images-idx3-ubyte").write_bytes(idx(pixels(n, seed)))
         (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(n) % 10))
     return folder
+
+
+def on_blank_mnist(config: ImageConfig, folder: Path) -> ImageConfig:
+    """The same on files as long as those of MNIST, of black images and noughts."""
+    folder.mkdir()
+    for part, n in (("train", images.N_TRAIN), ("t10k", images.N_VALIDATION)):
+        for name, shape in (("images-idx3", (n, images.SIDE, images.SIDE)), ("labels-idx1", (n,))):
+            (folder / f"{part}-{name}-ubyte").write_bytes(idx(np.zeros(shape, dtype=np.uint8)))
+    return replace(config, directory=str(folder), sha256=images.mnist_sha256(folder))

@@ -47,6 +47,9 @@ BROKEN: dict[str, Sequence[Change | list[Change]]] = {
 """For each claim: readings that break it, each list of changes on its own."""
 
 UNIT: dict[str, dict[str, dict[str, float]]] = {
-    "ET-D8": {"fall": {"456": 1e-4}, "apart": {"456": 0.05}, "drift": {"456": 1e-6}}
+    "ET-D8": {
+        name: {"456": value}
+        for name, value in (("fall", 1e-4), ("apart", 0.05), ("descent", 1e-3), ("drift", 1e-6))
+    }
 }
 """Readings with which the claim of tier U holds."""

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from grok.claims.plan import absent_data
+from grok.claims.plan import absent_data, make_plan
 from grok.claims.reproduce import judged
 from grok.cli import main
 from grok.config import RunConfig, run_key
-from tests.claims.published_theory import PUBLISHED
-from tests.claims.store import CLAIMS, fill
-from tests.images import digits_run, mnist_run, small_mnist
+from grok.runs import RunStore, write_status
+from tests.claims.published_images import PUBLISHED
+from tests.claims.store import CLAIMS, write_readings
+from tests.images import digits_run, mnist_run, needs_digits, small_mnist
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +23,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GROK_RUNS", str(tmp_path / "runs"))
 
 
+@needs_digits
 def test_files_that_are_missing_are_named_once_for_every_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -63,10 +65,14 @@ def test_a_claim_without_its_data_is_not_run_and_says_why_in_one_line(
 
 def test_what_is_stored_needs_no_data_and_what_is_not_says_why(tmp_path: Path) -> None:
     claim = CLAIMS["ET-D6"]
-    plan = fill(tmp_path / "runs", claim, PUBLISHED["ET-D6"])
+    plan = make_plan([claim])
+    for arm, curves in PUBLISHED["ET-D6"].items():
+        for config in plan.cells["ET-D6", arm].values():
+            run = RunStore(tmp_path / "runs").create(config)
+            write_readings(run, config, {key: curve(0) for key, curve in curves.items()})
+            write_status(run, status="completed", step=config.n_steps, n_steps=config.n_steps)
     lost = {run_key(config): "no data" for config in plan.configs}
     assert judged(claim, plan, tmp_path / "runs", lost=lost).verdict == "holds"
     found = judged(claim, plan, tmp_path / "elsewhere", lost=lost)
     assert (found.verdict, found.reason) == ("not run", "no data")
     assert "is not in" in judged(claim, plan, tmp_path / "elsewhere").reason
-

@@ -18,7 +18,7 @@ from grok.lit.train import train
 from grok.runs import RunStore
 from grok.sweep.estimate import step_flops
 from grok.training import Stack, check_stackable, problem_of
-from tests.images import digits_run, mnist_run, small_mnist
+from tests.images import digits_run, mnist_run, needs_digits, small_mnist
 from tests.running import measures
 
 
@@ -139,6 +139,7 @@ def test_what_needs_a_transformer_is_not_read() -> None:
     assert list(measure_callbacks(default)) == ["task", "norm"]
 
 
+@needs_digits
 def test_every_family_that_is_allowed_is_read(tmp_path: Path) -> None:
     every = Schedule(every=10)
     read = measures(task=every, norm=every, weights=every, hessian=every)
@@ -149,6 +150,7 @@ def test_every_family_that_is_allowed_is_read(tmp_path: Path) -> None:
     assert any(name.startswith("hessian/") for name in names)
 
 
+@needs_digits
 @pytest.mark.parametrize("fields", [{}, {"batch_size": 50, "depth": 1}], ids=str)
 def test_the_operations_of_an_update_are_those_that_torch_counts(fields: dict[str, Any]) -> None:
     config = digits_run(width=200, **fields)

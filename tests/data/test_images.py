@@ -14,6 +14,7 @@ import grok.data.images as images
 from grok.data.images import digits, image_data
 from grok.data.mnist import mnist_part, read_idx
 from grok.inputs import InputError
+from tests.images import needs_digits
 
 N_TRAIN, N_VALIDATION, SIDE = 12, 5, 3
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -240,6 +241,7 @@ def test_a_damaged_stream_never_ends_in_another_error(tmp_path: Path, noise: byt
         assert "\n" not in line
 
 
+@needs_digits
 def test_the_digits_are_sixteenths_of_ten_classes() -> None:
     every = digits()
     assert every.x.shape == (1797, 64)
@@ -249,6 +251,7 @@ def test_the_digits_are_sixteenths_of_ten_classes() -> None:
     assert (len(counts), int(counts.min()), int(counts.max())) == (10, 174, 183)
 
 
+@needs_digits
 @pytest.mark.parametrize("order", ["first", "random"])
 def test_every_digit_is_on_exactly_one_side(order: images.Order) -> None:
     every = digits()
@@ -261,12 +264,14 @@ def test_every_digit_is_on_exactly_one_side(order: images.Order) -> None:
     assert sorted(rows.tolist()) == sorted(whole.tolist())
 
 
+@needs_digits
 def test_the_digits_that_train_follow_the_seed() -> None:
     first, again, other = (image_data("digits", 100, "random", seed).train.x for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
+@needs_digits
 def test_one_digit_is_left_to_validate() -> None:
     assert len(image_data("digits", 1796, "random", seed=0).validation.x) == 1
     with pytest.raises(InputError, match="n_train=1797: allowed are 1 to 1796"):

@@ -14,7 +14,7 @@ from grok.data.images import ImageData, ImageSplit, image_data, mnist_sha256
 from grok.data.pairs import batch_rows
 from grok.inputs import InputError
 from grok.training import ImageProblem, Stack, problem_of
-from tests.images import digits_run, mnist_run, small_mnist
+from tests.images import digits_run, mnist_run, needs_digits, small_mnist
 
 N_STEPS = 50
 PER_RUN: list[dict[str, Any]] = [
@@ -84,6 +84,7 @@ class Plain:
                     parameter.mul_(scale)
 
 
+@needs_digits
 @pytest.mark.parametrize("shared", SHARED)
 def test_a_stack_is_its_runs_one_by_one(shared: str) -> None:
     configs = [digits_run(**(SHARED[shared] | own), dtype="float64") for own in PER_RUN]
@@ -158,6 +159,7 @@ def test_a_run_has_the_same_bits_in_every_stack_and_place(
         assert torch.equal(stack.snapshot().predictions["test"][0], logits[some]), some
 
 
+@needs_digits
 def test_images_are_evaluated_some_at_a_time_and_all_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -170,6 +172,7 @@ def test_images_are_evaluated_some_at_a_time_and_all_of_them(
     assert whole["test"][0].shape == (2, 1597, 10)
 
 
+@needs_digits
 def test_a_fixed_norm_is_kept_and_costs_no_bit_where_it_is_off() -> None:
     # With decay alone a network shrinks; a run that has ended stays as it was.
     configs = [digits_run(seed, fixed_norm=True, weight_decay=9.0) for seed in range(2)]
