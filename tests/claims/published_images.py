@@ -22,9 +22,9 @@ PUBLISHED: dict[str, Readings] = {
     "ET-D5": merged(
         reach("decay 0.1", 1000, 9950), reach("decay 2", 500, 800), reach("alpha 1", 50, 100)
     ),
-    "ET-D6": {
-        f"decay {x}": {TEST: rises(step)} for x, step in ((0.1, 9500), (0.46, 2050), (1.0, 950))
-    },
+    "ET-D6": merged(
+        *(reach(f"decay {x}", 150, step) for x, step in ((0.1, 9500), (0.46, 2050), (1.0, 950)))
+    ),
     "ET-D7": merged(
         reach("alpha 1", 50, 100),
         reach("alpha 8, decay 1.0", 300, 600),
