@@ -22,9 +22,9 @@ PUBLISHED: dict[str, Readings] = {
     "ET-D5": merged(
         reach("decay 0.1", 1000, 9950), reach("decay 2", 500, 800), reach("alpha 1", 50, 100)
     ),
-    "ET-D6": {
-        f"decay {x}": {TEST: rises(step)} for x, step in ((0.1, 9500), (0.46, 2050), (1.0, 950))
-    },
+    "ET-D6": merged(
+        *(reach(f"decay {x}", 150, step) for x, step in ((0.1, 9500), (0.46, 2050), (1.0, 950)))
+    ),
     "ET-D7": merged(
         reach("alpha 1", 50, 100),
         reach("alpha 8, decay 1.0", 300, 600),
@@ -47,6 +47,9 @@ BROKEN: dict[str, Sequence[Change | list[Change]]] = {
 """For each claim: readings that break it, each list of changes on its own."""
 
 UNIT: dict[str, dict[str, dict[str, float]]] = {
-    "ET-D8": {"fall": {"456": 1e-4}, "apart": {"456": 0.05}, "drift": {"456": 1e-6}}
+    "ET-D8": {
+        name: {"456": value}
+        for name, value in (("fall", 1e-4), ("apart", 0.05), ("descent", 1e-3), ("drift", 1e-6))
+    }
 }
 """Readings with which the claim of tier U holds."""

@@ -12,7 +12,7 @@ from grok.claims.reproduce import judged
 from grok.cli import main
 from grok.config import RunConfig, run_key
 from grok.runs import RunStore, write_status
-from tests.claims.published_theory import PUBLISHED
+from tests.claims.published_images import PUBLISHED
 from tests.claims.store import CLAIMS, write_readings
 from tests.images import digits_run, mnist_run, needs_digits, small_mnist
 
