@@ -67,3 +67,16 @@ def test_shares_become_whole_percent_that_the_cells_reach(accuracy: float, perce
     stop = type(toy().stop)(when="decided", accuracy=accuracy)
     cells = [SweepRun({}, toy(stop=stop)), SweepRun({}, toy())]
     assert decided_percent(cells) == percent
+
+
+@pytest.mark.parametrize(("accuracy", "n_lines"), [(90, 0), (80, 1)])
+def test_a_published_diagram_of_another_accuracy_is_compared_with_a_remark(
+    accuracy: int, n_lines: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--against=coarse", f"--accuracy={accuracy}", f"--runs_dir={tmp_path}", "--dry-run"]
+    assert main(["diagram", "addition_regression_coarse", *options]) == 0
+    expected = [
+        "grok: against=coarse: its steps are those to 90 % accuracy, ours those to 80 %; "
+        "--accuracy=90 compares like with like"
+    ]
+    assert capsys.readouterr().err.splitlines() == expected[:n_lines]

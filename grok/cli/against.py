@@ -38,6 +38,8 @@ class Reference(NamedTuple):
     """Its labels by a criterion, cut to so many steps where it has steps."""
     budget: int | None
     """Steps of its runs; None where only labels are known."""
+    percent: int | None = None
+    """Accuracy that counts as reached in its steps, in percent; None where it is not recorded."""
 
 
 class Agreement(NamedTuple):
@@ -125,16 +127,18 @@ def _span(values: Float64[np.ndarray, " n"]) -> str:
 
 
 def _published(table: Published) -> Reference:
+    is_mnist = table.name == "mnist"
+
     def labels(criterion: Criterion, budget: int | None) -> PhaseMap:
         # Tables of Liu et al. count from 0 and read the training accuracy after the update.
-        shift = 0 if table.name == "mnist" else 1
+        shift = 0 if is_mnist else 1
         T_tr, T_va = np.where(table.T_tr < 0, -1, table.T_tr + shift), table.T_va
         if budget is not None:
             T_tr, T_va = censored(T_tr, budget), censored(T_va, budget)
         phases = learning_phase(T_tr, T_va, lag=criterion.lag, ratio=criterion.ratio)
         return PhaseMap(table.row_name, table.rows, table.column_name, table.columns, phases)
 
-    return Reference(table.name, labels, table.budget)
+    return Reference(table.name, labels, table.budget, 60 if is_mnist else 90)
 
 
 def _written(path: Path) -> Reference:

@@ -8,7 +8,14 @@ from typing import Any
 
 from grok.cli.against import find_reference
 from grok.cli.common import GOES_ON, Parser, check_workers, complain
-from grok.cli.diagram_plan import Plan, decided_percent, ends_too_soon, preview, what_is_left
+from grok.cli.diagram_plan import (
+    Plan,
+    decided_percent,
+    ends_too_soon,
+    other_accuracy,
+    preview,
+    what_is_left,
+)
 from grok.config import RunConfig, TrackingConfig
 from grok.inputs import InputError
 from grok.metrics.learning_phases import LAG
@@ -72,8 +79,8 @@ def diagram(arguments: list[str]) -> int:
     criterion = Criterion(percent, options.lag, options.ratio)
     folder = runs_dir / "diagrams" / sweep.name
     plan = Plan(sweep.name, cells, grid, criterion, reference, runs_dir, folder, options)
-    if ends := ends_too_soon(plan):
-        print(f"grok: {ends}", file=sys.stderr)
+    for remark in filter(None, (ends_too_soon(plan), other_accuracy(plan))):
+        print(f"grok: {remark}", file=sys.stderr)
     if options.dry_run:
         preview(plan)
         return 0

@@ -55,6 +55,17 @@ def ends_too_soon(plan: Plan) -> str | None:
     )
 
 
+def other_accuracy(plan: Plan) -> str | None:
+    """What is to be known where a diagram is compared with one of another accuracy."""
+    theirs = plan.reference.percent if plan.reference is not None else None
+    if plan.reference is None or theirs in (None, plan.criterion.percent):
+        return None
+    return (
+        f"against={plan.reference.name}: its steps are those to {theirs} % accuracy, ours those "
+        f"to {plan.criterion.percent} %; --accuracy={theirs} compares like with like"
+    )
+
+
 def preview(plan: Plan) -> None:
     """What would be trained and how long that would take."""
     if not plan.options.json:
