@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from grok.config.schema import RunConfig
@@ -52,6 +53,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+@lru_cache(maxsize=4096)
 def run_key(config: RunConfig) -> str:
     """Readable prefix and a hash of what determines the parameters, e.g. ``add113-mlp-s0-…``.
 
@@ -61,7 +63,7 @@ def run_key(config: RunConfig) -> str:
     the learning rate and decay enter as used, so that the same run has the same key from
     whichever experiment it was started; 3 is 3.0 where a field takes fractions.
     """
-    default = flatten(to_dict(RunConfig()))
+    default = _defaults()
     full = {k: _like(default[k], v) for k, v in flatten(_resolved(config)).items()}
     values = {k: v for k, v in full.items() if v != default[k]}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
@@ -77,6 +79,11 @@ def run_key(config: RunConfig) -> str:
     else:
         what = f"{config.problem}{full['sequence.n_train'] or ''}"
     return f"{what}-{config.model.norm.name}-s{full['model.init_seed']}-{digest[:10]}"
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return flatten(to_dict(RunConfig()))
 
 
 def _like(default: Any, value: Any) -> Any:
