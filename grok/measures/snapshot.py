@@ -152,6 +152,8 @@ class Snapshot:
         symbols: Embeddings of a toy network.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
+        is_cyclic: Whether row a of the embedding stands for the number a mod p; the elements of
+            other groups are in no such order.
     """
 
     def __init__(
@@ -178,11 +180,13 @@ class Snapshot:
         symbols: Callable[[], Symbols] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
+        is_cyclic: bool = True,
     ) -> None:
         self.step = step
         self.params = params
         self.loss = loss
         self.active = active
+        self.is_cyclic = is_cyclic
         self._sources = {
             "gradient": gradient,
             "delta": delta,

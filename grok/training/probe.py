@@ -71,6 +71,7 @@ def pair_parts(stack: "Stack[PairProblem]") -> dict[str, Any]:
         if stack.config.data.table_group
         else None,
         loss=lambda h, labels: pairs.loss(h, labels, torch.float64),
+        is_cyclic=stack.config.data.operation != "compose",
     )
 
 
