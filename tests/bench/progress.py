@@ -1,8 +1,6 @@
 """What the progress measures cost: beside training, on a checkpoint, and in memory."""
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +10,7 @@ from grok.config import parse_run
 from grok.formats import Published, write_checkpoint
 from grok.measures import MEASURES, Readings
 from grok.training import Stack, problem_of
-from tests.bench.protocol import Result, interleaved, judge
+from tests.bench.protocol import Result, interleaved, judge, output_and_peak
 
 
 def _mainline() -> Stack:
@@ -77,10 +75,5 @@ def _measured(file: Path) -> tuple[dict[str, float], float]:
         "--families=task,norm,attention,fourier,compress,shortcut,weights,progress,ablation"
     ]
     command = [grok, "measure", str(file), "--train_fraction=0.3", "--json", *families]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        text = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, command
-    return json.loads(text)["readings"], usage.ru_maxrss / 2**20
+    text, peak = output_and_peak(command)
+    return json.loads(text)["readings"], peak

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -49,6 +50,17 @@ class Result:
             "threads": 1,
         }
         return json.dumps(asdict(self) | {"environment": environment})
+
+
+def output_and_peak(command: list[str]) -> tuple[str, float]:
+    """Standard output of a process that succeeds, and its own peak resident memory in GiB."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        text = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, command
+    return text, usage.ru_maxrss / 2**20
 
 
 def judge(case: str, what: str, values: list[float], target: str, **extra: Any) -> Result:
