@@ -301,6 +301,19 @@ def test_without_an_onset_there_is_no_step_at_60_percent_of_it(stored: Stored) -
 
 
 @pytest.mark.slow
+def test_a_boundary_between_two_readings_of_another_family_is_judged(stored: Stored) -> None:
+    claim = CLAIMS["PM-C6"]
+    root, plan = stored(claim)
+    loss = through({0: 4.76, 200: 14.0, 9400: 5.0, 9425: 4.0, 11_000: 2e-3})
+    late = through({0: 0.009, 9400: 0.6, 9500: 0.7})
+    with changed(root, claim, plan, {published_progress.MAIN: {"loss/test": loss}}):
+        assert judged(claim, plan, root).verdict == "holds"
+    both = {"loss/test": loss, "acc/test": late}  # 0.625 at step 9,425
+    with changed(root, claim, plan, {published_progress.MAIN: both}):
+        assert judged(claim, plan, root).verdict == "fails"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "verdict"),
     [

@@ -80,10 +80,13 @@ def _ends(series: tuple[Series, Series, Series], p: int) -> tuple[float, ...]:
 
 
 def value_at(arm: ArmEvidence, key: str, seed: str, step: float) -> float:
-    """The reading of one seed at a step of its own; NaN if there is none."""
+    """The reading of one seed at a step of its own, on the line between the readings beside it.
+
+    Families are read at steps of their own, so that a boundary found in one need not be one of
+    another. NaN before the first reading and after the last.
+    """
     steps, values = arm.series(key, seed)
-    found = values[steps == step]
-    return float(found[0]) if found.size else math.nan
+    return float(np.interp(step, steps, values, left=math.nan, right=math.nan))
 
 
 def keys_of(arm: ArmEvidence) -> dict[str, tuple[int, ...]]:
