@@ -6,6 +6,7 @@ since one family may write several kinds of keys.
 """
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 
@@ -34,6 +35,7 @@ FAMILY_MEANINGS = {
     "progress": "ProgressMeasures: what the key frequencies do for the loss, and where they are",
     "hindsight": "ProgressInHindsight: these losses under the key frequencies of the run's end",
     "ablation": "Ablations: loss on all pairs with a part of a one-layer network replaced",
+    "repr": "RepresentationQuality: principal components and parallelograms of the embedding",
     "irrep": "IrrepMeasures: the same for the irreducible representations of any finite group",
 }
 
@@ -699,11 +701,55 @@ KEYS: tuple[Key, ...] = (
         "",
         is_vector=True,
     ),
+    Key(
+        "repr/entropy",
+        "repr",
+        "entropy S of the shares of variance of the embedding's principal components",
+        "Liu et al. 2022, 4.2",
+    ),
+    Key(
+        "repr/effective_dim",
+        "repr",
+        "effective dimension exp(S): 1 on a line, 2 on a circle",
+        "Liu et al. 2022, 4.2",
+    ),
+    Key(
+        "repr/top2_share",
+        "repr",
+        "share of the variance of the embedding in its two strongest principal components",
+        "Liu et al. 2022, figure 1",
+    ),
+    Key(
+        "repr/rqi",
+        "repr",
+        "RQI: share of all parallelograms closed to 0.1 standard deviations; for matrices, to a mean square of 0.5",
+        "Liu et al. 2022, equation 3; released code",
+        "RQI",
+    ),
+    Key(
+        "repr/rqi_diagram",
+        "repr",
+        "the same by the convention of the published phase diagrams: sum over dimensions, symbol 0 left out",
+        "Liu et al. 2022, released code",
+    ),
+    Key(
+        "repr/predicted_acc",
+        "repr",
+        "share of all pairs that are trained or share a closed parallelogram with one that is",
+        "Liu et al. 2022, equations 12 and 13",
+    ),
+    Key(
+        "repr/acc",
+        "repr",
+        "accuracy on all pairs, training and test",
+        "Liu et al. 2022, figure 3",
+    ),
     Key("onset/<what>", "summary", "first reading at which it was reached; null = never", ""),
     Key("speed/steps_per_second", "summary", "updates per second, readings included", ""),
 )
 
 
+@cache
 def find_key(key: str) -> Key | None:
     """Row of the table that a log key belongs to; None when it is in no row."""
     exact = [row for row in KEYS if row.pattern == key]

@@ -175,7 +175,8 @@ CHOICES = [
         RunConfig,
         "problem",
         "sums",
-        "problem='sums': allowed are pairs, digit_addition, repeated_subsequence, skip_trigram",
+        "problem='sums': allowed are pairs, toy, images, digit_addition, repeated_subsequence, "
+        "skip_trigram",
     ),
     (RunConfig, "dtype", "half", "dtype='half': allowed are float32, float64"),
     (RunConfig, "device", "tpu", "device='tpu': allowed are auto, cpu, cuda"),
@@ -214,9 +215,9 @@ def test_every_choice_of_a_field_is_allowed() -> None:
             if get_origin(hint) is Literal:
                 # Sequences ask for a mask, so that no choice of theirs stands alone.
                 beside: dict[str, Any] = {}
-                if name == "problem":
-                    beside = {"model": TransformerConfig(causal=True)}
                 for value in get_args(hint):
+                    if name == "problem" and value not in ("pairs", "toy", "images"):
+                        beside = {"model": TransformerConfig(causal=True)}
                     assert getattr(kind(**{name: value}, **beside), name) == value
     assert OptimConfig(decay_exempt=("embed", "norm")).decay_exempt == ("embed", "norm")
 
@@ -689,6 +690,7 @@ def alternatives(config: RunConfig, path: str) -> list[Any]:
         "model.dropout": [0.1],
         "optim.betas": [(0.9, 0.999), (0.8, 0.98)],
         "optim.momentum": [0.9],
+        "optim.embed_weight_decay": [0.5],
         "optim.decay_exempt": [("bias",), ("bias", "norm")],
     }
     if path in special:
@@ -856,7 +858,7 @@ def test_keys_of_runs_on_sequences_never_change() -> None:
         ("digit_addition", "--sequence.n_digits=18", "sequence.n_digits=18: allowed are 1 to 17"),
         ("digit_addition", "--sequence.n_digit=3", "no field 'sequence.n_digit'; did you mean seq"),
         ("digit_addition", "--sequence.n_train=9", "sequence.batch_size=512: allowed are 0 to 9"),
-        ("digit_addition", "--problem=sums", "problem=sums: expected one of pairs, digit_addition"),
+        ("digit_addition", "--problem=sums", "problem=sums: expected one of pairs, toy, images"),
         (
             "digit_addition",
             "--model.subtract_initial=true",

@@ -16,6 +16,7 @@ from grok.models.config import norm_config
 from grok.training import Stack, problem_of, restore, state_of
 from tests.builders import data_of, make_stack, sequences, tiny
 from tests.plain import PlainTransformer
+from tests.toys import toy
 
 FAMILIES = list(MEASURES)
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -74,6 +75,7 @@ def test_every_key_of_the_table_is_read_by_a_measure() -> None:
     keys = {key for measure in MEASURES.values() for key in measure(snapshot)}
     for problem in ("digit_addition", "repeated_subsequence"):
         keys |= MEASURES["task"](Stack(problem_of([sequences(problem)])).snapshot()).keys()
+    keys |= MEASURES["repr"](Stack(problem_of([toy(dim=2)])).snapshot()).keys()
     rows = {row.pattern for key in keys if (row := find_key(key)) is not None}
     assert rows == {row.pattern for row in KEYS if row.family in MEASURES}
 

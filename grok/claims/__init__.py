@@ -13,6 +13,7 @@ from grok.inputs import InputError
 PAPERS: dict[str, str] = {
     "inductive-bias": "grok.claims.inductive_bias",
     "progress-measures": "grok.claims.progress_measures",
+    "effective-theory": "grok.claims.effective_theory",
 }
 """Papers that have claims, and the module with their ``CLAIMS``."""
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from grok.claims.claim import SEEDS, Arm, Claim
 from grok.config import FamilyConfig, MeasuresConfig, RunConfig, Schedule, run_key
 from grok.config.schema import with_seed
+from grok.inputs import InputError
 from grok.sweep import read_sweep
 
 Family = TypeVar("Family", bound=FamilyConfig)
@@ -96,3 +97,30 @@ def _family(x: Family, y: Family) -> Family:
 def _finer(x: int, y: int) -> int:
     """Points per decade that contain both grids: their least common multiple."""
     return x * y // gcd(x, y) if x and y else max(x, y)
+
+
+def absent_data(configs: Iterable[RunConfig]) -> dict[str, str]:
+    """Runs whose data are not on this machine, by key, with one line that says what is missing.
+
+    Args:
+        configs: The runs. Data that are made up, as most are, are always there.
+    """
+    asked: dict[tuple[str, str], str] = {}
+    found: dict[str, str] = {}
+    for config in (config for config in configs if config.problem == "images"):
+        source = (config.images.source, config.images.directory)
+        if source not in asked:
+            asked[source] = _why_absent(config)
+        if asked[source]:
+            found[run_key(config)] = asked[source]
+    return found
+
+
+def _why_absent(config: RunConfig) -> str:
+    from grok.data.images import check_present  # brings torch
+
+    try:
+        check_present(config.images)
+    except InputError as error:
+        return str(error)
+    return ""

@@ -2,15 +2,17 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from grok.claims.claim import Claim, Part, Verdict
 from grok.claims.evidence import ArmEvidence, Evidence, NotRun
-from grok.claims.plan import Plan, make_plan
+from grok.claims.plan import Plan, absent_data, make_plan
 from grok.config import RunConfig, run_key
 from grok.runs import Run, RunStore, plain, write_atomic
 from grok.sweep import Outcome, run_local
@@ -50,7 +52,7 @@ def reproduce(
     workers: int | None = None,
     progress: bool = True,
 ) -> tuple[list[Result], Outcome]:
-    """Train what is missing and judge every claim.
+    """Train what is missing and judge every claim. Runs whose data are absent are not begun.
 
     Args:
         claims: Claims to judge.
@@ -66,13 +68,25 @@ def reproduce(
         Interrupted: After a signal; what was trained is kept.
     """
     plan = make_plan(claims, seeds)
+    lost = absent_data(plan.configs)
     outcome = run_local(
-        plan.configs, runs_dir, workers=workers, name="runs of the claims", progress=progress
+        [config for config in plan.configs if run_key(config) not in lost],
+        runs_dir,
+        workers=workers,
+        name="runs of the claims",
+        progress=progress,
     )
-    return [judged(claim, plan, runs_dir, progress) for claim in claims], outcome
+    lost |= {key: f"{key} failed: {reason}" for key, reason in outcome.failed.items()}
+    return [judged(claim, plan, runs_dir, progress, lost) for claim in claims], outcome
 
 
-def judged(claim: Claim, plan: Plan, runs_dir: Path, progress: bool = False) -> Result:
+def judged(
+    claim: Claim,
+    plan: Plan,
+    runs_dir: Path,
+    progress: bool = False,
+    lost: Mapping[str, str] = MappingProxyType({}),
+) -> Result:
     """The verdict on one claim by what is stored; one that cannot be evaluated never holds.
 
     Args:
@@ -80,13 +94,14 @@ def judged(claim: Claim, plan: Plan, runs_dir: Path, progress: bool = False) -> 
         plan: A plan that has its runs.
         runs_dir: Run store; nothing is trained.
         progress: Name the claims of tier U, which are computed here, on standard error.
+        lost: Why runs could not be trained, by key: the reason that counts if one is lacking.
     """
     try:
         parts = tuple(claim.judge(_evidence(claim, plan, runs_dir, progress)))
-    except NotRun as error:
-        return Result(claim, "not run", reason=str(error))
     except Exception as error:  # a damaged file, a full disk: the other claims are judged
-        return Result(claim, "not run", reason=f"{type(error).__name__}: {error}")
+        reason = str(error) if isinstance(error, NotRun) else f"{type(error).__name__}: {error}"
+        keys = (run_key(config) for config in _runs(claim, plan))
+        return Result(claim, "not run", reason=next((lost[k] for k in keys if k in lost), reason))
     return Result(claim, verdict_of(parts), parts)
 
 
@@ -96,6 +111,11 @@ def verdict_of(parts: Sequence[Part]) -> Verdict:
     if False in judged:
         return "fails"
     return "holds" if judged and all(judged) else "not run"
+
+
+def _runs(claim: Claim, plan: Plan) -> Iterator[RunConfig]:
+    """Runs that a claim asks for."""
+    return chain.from_iterable(plan.cells[claim.id, name].values() for name in claim.arms)
 
 
 def _evidence(claim: Claim, plan: Plan, runs_dir: Path, progress: bool) -> Evidence:
@@ -141,7 +161,8 @@ def _stored(config: RunConfig, runs_dir: Path) -> Run:
         raise NotRun(f"{run.dir / 'config.yaml'} is of another run")
     status = run.status()
     step = status["step"]
-    is_over = status["status"] == "diverged" or has_generalised(config, run.series, step)
-    if step < config.n_steps and not is_over:
+    is_over = step >= config.n_steps or status["status"] == "diverged"
+    # A run that has not begun has no readings to ask.
+    if not is_over and not (step > 0 and has_generalised(config, run.series, step)):
         raise NotRun(f"{run.key} stands at step {step:,} of {config.n_steps:,}")
     return run

@@ -17,7 +17,9 @@ A laboratory for grokking research.
 
   grok train EXPERIMENT [--field=value ...]   train a run, or go on with it
   grok sweep run SWEEP [--field=value ...]    train every run of a sweep file, one per core
+  grok diagram SWEEP [--against=fig6a]        phase diagram of a sweep over two fields
   grok reproduce PAPER [--tier U,S]           train what a paper's claims need and judge them
+  grok theory WHAT [--p P]                    what a theory predicts, with no network
   grok measure CHECKPOINT ...                 every measure on stored or published checkpoints
   grok convert CHECKPOINT -o FILE --to=LAYOUT a checkpoint in another layout
   grok list [WHAT]                            experiments, sweeps, measures, claims, stored runs
@@ -138,10 +140,22 @@ def _sweep(arguments: list[str]) -> int:
     return sweep(arguments)
 
 
+def _diagram(arguments: list[str]) -> int:
+    from grok.cli.diagram import diagram
+
+    return diagram(arguments)
+
+
 def _reproduce(arguments: list[str]) -> int:
     from grok.cli.reproduce import reproduce
 
     return reproduce(arguments)
+
+
+def _theory(arguments: list[str]) -> int:
+    from grok.cli.theory import theory
+
+    return theory(arguments)
 
 
 def _measure(arguments: list[str]) -> int:
@@ -214,7 +228,9 @@ def _remove(arguments: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
     "sweep": _sweep,
+    "diagram": _diagram,
     "reproduce": _reproduce,
+    "theory": _theory,
     "measure": _measure,
     "convert": _convert,
     "list": _list,

@@ -112,7 +112,7 @@ def _run(claims: Sequence[Claim], runs_dir: Path, options: Any) -> int:
 
 def _preview(claims: Sequence[Claim], runs_dir: Path, options: Any) -> None:
     """The runs that are needed, how they stand, and the estimated time."""
-    from grok.claims.plan import make_plan
+    from grok.claims.plan import absent_data, make_plan
     from grok.cli.sweep import state_row
     from grok.lit.status_line import duration
     from grok.report.terminal import console, print_rows
@@ -131,3 +131,5 @@ def _preview(claims: Sequence[Claim], runs_dir: Path, options: Any) -> None:
     n_done = sum(row["state"] == "done" for row in rows)
     print(f"{len(claims)} claims need {len(rows)} runs, of which {n_done} are done; ", end="")
     print(f"about {duration(seconds)} for the others")
+    for reason in dict.fromkeys(absent_data(configs).values()):
+        print(f"some of them cannot be trained: {reason}")

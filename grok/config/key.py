@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from grok.config.schema import RunConfig
@@ -52,6 +53,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+@lru_cache(maxsize=4096)
 def run_key(config: RunConfig) -> str:
     """Readable prefix and a hash of what determines the parameters, e.g. ``add113-mlp-s0-…``.
 
@@ -61,16 +63,27 @@ def run_key(config: RunConfig) -> str:
     the learning rate and decay enter as used, so that the same run has the same key from
     whichever experiment it was started; 3 is 3.0 where a field takes fractions.
     """
-    default = flatten(to_dict(RunConfig()))
+    default = _defaults()
     full = {k: _like(default[k], v) for k, v in flatten(_resolved(config)).items()}
     values = {k: v for k, v in full.items() if v != default[k]}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     data = config.data
+    if config.problem == "images":
+        return f"{config.images.source}-s{full['model.init_seed']}-{digest[:10]}"
+    if config.problem == "toy":
+        toy = config.toy
+        what = f"toy-{toy.group or f'{toy.operation}{toy.p}'}"
+        return f"{what}-s{full['model.init_seed']}-{digest[:10]}"
     if config.problem == "pairs":
         what = data.group or f"{data.operation}{full['data.p']}"
     else:
         what = f"{config.problem}{full['sequence.n_train'] or ''}"
     return f"{what}-{config.model.norm.name}-s{full['model.init_seed']}-{digest[:10]}"
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return flatten(to_dict(RunConfig()))
 
 
 def _like(default: Any, value: Any) -> Any:
@@ -113,11 +126,55 @@ def _resolved(config: RunConfig) -> dict[str, Any]:
         del optim[name]
     for name in ("betas", "eps") if optim["kind"] == "sgd" else ("momentum",):
         del optim[name]
+    for name, same in (
+        ("embed_lr", config.lr),
+        ("unembed_lr", config.lr),
+        ("embed_weight_decay", config.weight_decay),
+    ):
+        if optim[name] == same:
+            del optim[name]
+    if config.problem == "images":
+        return _images(config, values, optim)
+    if config.problem == "toy":
+        return _toy(config, values, optim)
     found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
     if config.problem == "pairs":
         return found
     used = {name: values["sequence"][name] for name in config.sequence.used_by(config.problem)}
     return found | {"problem": config.problem, "sequence": used}
+
+
+def _toy(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) -> dict[str, Any]:
+    """What determines the parameters of a toy network."""
+    toy, kept = values["toy"], ("split_seed", "order_seed")
+    has_targets = config.optim.loss == "mse" and config.toy.targets == "gaussian"
+    for name in () if has_targets else ("n_out", "label_scale"):
+        del toy[name]
+    if config.optim.loss == "cross_entropy":
+        del toy["targets"]
+    if config.toy.operation == "compose":
+        del toy["p"]
+    if config.toy.batch_size == config.toy.n_train:
+        del toy["batch_size"]
+    has_order = toy.get("batch_size") or toy["dropout"]
+    data = {name: getattr(config.data, name) for name in kept[: 2 if has_order else 1]}
+    model = {"init_seed": config.model.init_seed}
+    found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
+    return found | {"problem": "toy", "toy": toy}
+
+
+def _images(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) -> dict[str, Any]:
+    """What determines the parameters of a perceptron of images: of files what they hold."""
+    images = values["images"] | {"sha256": config.images.digest}
+    del images["directory"]
+    seeds = {"split_seed": config.data.split_seed} if config.images.order == "random" else {}
+    if config.images.n_batch == config.images.n_train:
+        del images["batch_size"]
+    else:
+        seeds["order_seed"] = config.data.order_seed
+    model = {"init_seed": config.model.init_seed}
+    found = {"data": seeds, "model": model, "optim": optim, "dtype": config.dtype}
+    return found | {"problem": "images", "images": images}
 
 
 def _seeds(config: RunConfig) -> dict[str, Any]:

@@ -129,6 +129,9 @@ class MeasuresConfig:
     progress.keys and progress.rule, whether or not the progress measures are read."""
     irrep: IrrepConfig = field(default_factory=IrrepConfig)
     """IrrepMeasures: the same for any finite group, by its irreducible representations."""
+    repr: FamilyConfig = field(default_factory=lambda: FamilyConfig(enabled=False))
+    """RepresentationQuality: principal components of the embedding, and for toy networks its
+    parallelograms."""
 
     @property
     def reads_circuit(self) -> bool:
@@ -136,8 +139,23 @@ class MeasuresConfig:
         return self.progress.enabled or self.hindsight.enabled or self.ablation.enabled
 
 
+ON_TOY = ("task", "norm", "weights", "hessian", "repr")
+"""Families that can be read on toy networks."""
+
+ON_IMAGES = ("task", "norm", "weights", "hessian")
+"""Families that can be read on perceptrons of images."""
+
+ON_OWN_NETWORK = {"toy": ON_TOY, "images": ON_IMAGES}
+"""Families by problem, where the network is not a transformer."""
+
 ON_ANY_PROBLEM = ("task", "norm", "attention", "compress", "weights", "hessian")
-"""Families that need no pairs (a, b)."""
+"""Families that need a transformer and no pairs (a, b)."""
+
+
+def readable_on(problem: str) -> tuple[str, ...]:
+    """Families that can be read on runs of a problem, whatever else is in their config."""
+    return FAMILIES if problem == "pairs" else ON_OWN_NETWORK.get(problem, ON_ANY_PROBLEM)
+
 
 FAMILIES: tuple[str, ...] = tuple(MeasuresConfig.__dataclass_fields__)
 """Names of the measure families."""

@@ -61,15 +61,20 @@ def load_run(path: Path, flags: Sequence[str] = (), group: str = "") -> RunConfi
         ConfigError: As :func:`parse_run`.
     """
     try:
-        config = _base(path, path.read_text(encoding="utf-8"), group).clone()
-        config = run_parser().parse_args(_expand(flags), config)
-        return _instantiate(run_parser(), config)
+        return _loaded(path, path.read_text(encoding="utf-8"), tuple(flags), group)
     except ConfigError:
         raise
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {_one_line(error)}") from None
     except Exception as error:  # jsonargparse raises several kinds; all are the user's input
         raise ConfigError(_one_line(error)) from error
+
+
+@lru_cache(maxsize=4096)
+def _loaded(path: Path, text: str, flags: tuple[str, ...], group: str) -> RunConfig:
+    """The run; remembered, since the parser takes a tenth of a second for one."""
+    config = run_parser().parse_args(_expand(flags), _base(path, text, group).clone())
+    return _instantiate(run_parser(), config)
 
 
 @lru_cache(maxsize=64)

@@ -7,10 +7,13 @@ number in the results is a field here or in a component's own config.
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from grok.config.measures import MeasuresConfig
+from grok.config.measures import ON_OWN_NETWORK, MeasuresConfig
+from grok.config.own_network import check_own_network
 from grok.config.sequences import check_sequences
 from grok.data.config import DataConfig
+from grok.data.image_config import ImageConfig
 from grok.data.sequence_config import ProblemName, SequenceConfig
+from grok.data.toy_config import ToyConfig
 from grok.inputs import check_choices
 from grok.metrics.irreps import irreps
 from grok.models.config import TransformerConfig
@@ -46,6 +49,12 @@ class OptimConfig:
     decay of the inverse square rule without its rate)."""
     reference_lr: float = 1e-3
     """Rate at which weight_decay is meant when eta * lambda is held."""
+    embed_lr: float = 0.0
+    """Learning rate of the embeddings; 0 for that of the other parameters."""
+    embed_weight_decay: float = -1.0
+    """Weight decay of the embeddings; -1 for that of the other parameters."""
+    unembed_lr: float = 0.0
+    """Learning rate of the last layer, its bias included; 0 for that of the other parameters."""
     decay_exempt: tuple[Literal["embed", "unembed", "bias", "norm"], ...] = ()
     """Groups of parameters that do not decay."""
     loss: Literal["cross_entropy", "mse"] = "cross_entropy"
@@ -54,6 +63,9 @@ class OptimConfig:
     """Precision of the loss; float32 is for those who study the difference."""
     l1: float = 0.0
     """Weight of an added sum of absolute parameters."""
+    fixed_norm: bool = False
+    """After each update all parameters of a run are scaled by one factor to their norm at step 0:
+    the reduced landscape of Liu, Michaud and Tegmark 2023. Moments stay as they are."""
 
     def __post_init__(self) -> None:
         """Refuse unknown choices and rates that cannot train."""
@@ -61,24 +73,34 @@ class OptimConfig:
         for name in ("lr", "reference_lr"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"optim.{name}={getattr(self, name)} must be above 0")
-        for name in ("weight_decay", "eps", "l1", "warmup"):
+        for name in ("weight_decay", "eps", "l1", "warmup", "embed_lr", "unembed_lr"):
             if getattr(self, name) < 0:
                 raise ValueError(f"optim.{name}={getattr(self, name)} is negative")
+        if self.embed_weight_decay < 0 and self.embed_weight_decay != -1:
+            raise ValueError(
+                f"optim.embed_weight_decay={self.embed_weight_decay}: allowed are 0 or more, and -1"
+            )
         for value in (*self.betas, self.momentum):
             if not 0 <= value < 1:
                 raise ValueError(f"optim.betas and optim.momentum are in [0, 1); got {value}")
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether embedding or last layer have a rate or decay of their own."""
+        return self.embed_lr > 0 or self.unembed_lr > 0 or self.embed_weight_decay >= 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class StopConfig:
     """When to stop before n_steps. Not part of a run's key: it changes no parameter."""
 
-    when: Literal["never", "sustained"] = "never"
-    """sustained: as soon as the last ``readings`` of acc/test are all at least ``accuracy``."""
+    when: Literal["never", "sustained", "decided"] = "never"
+    """sustained: as soon as the last ``readings`` of acc/test are all at least ``accuracy``;
+    decided: as soon as acc/train and acc/test have each been that high once."""
     accuracy: float = 0.99
-    """Test accuracy that counts as generalised."""
+    """Accuracy that counts as generalised."""
     readings: int = 10
-    """How many readings in a row."""
+    """How many readings in a row are sustained."""
 
     def __post_init__(self) -> None:
         """Refuse an unknown rule and one that can never or always hold."""
@@ -130,12 +152,18 @@ class RunConfig:
     """One run: everything that determines its numbers, and how it is carried out."""
 
     problem: ProblemName = "pairs"
-    """What is learnt: the operation of data on pairs (a, b), or sequences: sums digit by digit,
-    random tokens with a subsequence that recurs, or key ... query answer."""
+    """What is learnt: the operation of data on pairs (a, b) by a transformer, or by embeddings and
+    a decoder (toy); images by a perceptron; or sequences: sums digit by digit, random tokens with
+    a subsequence that recurs, or key ... query answer."""
     data: DataConfig = field(default_factory=DataConfig)
-    """The operation table and its split. Of sequences the two seeds alone have an effect."""
+    """The operation table and its split. Of toy, images and sequences the two seeds alone have an
+    effect."""
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
     """The sequences, where problem is not pairs."""
+    toy: ToyConfig = field(default_factory=ToyConfig)
+    """The symbols, the embeddings and the decoder of toy."""
+    images: ImageConfig = field(default_factory=ImageConfig)
+    """The images and the perceptron of images."""
     model: TransformerConfig = field(default_factory=TransformerConfig)
     """The network."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -163,7 +191,9 @@ class RunConfig:
         for name in ("n_steps", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be 1 or more")
-        if self.problem != "pairs":
+        if self.problem in ON_OWN_NETWORK:
+            check_own_network(self)
+        elif self.problem != "pairs":
             check_sequences(self)
         for family in ("progress", "hindsight", "ablation"):
             if getattr(self.measures, family).enabled:
@@ -227,6 +257,16 @@ class RunConfig:
         if self.optim.hold == "eta_lambda_alpha2":
             per_step /= self.model.readout_scale**2
         return per_step / self.lr
+
+    def lr_of(self, group: Literal["embed", "unembed", "rest"]) -> float:
+        """Learning rate of a group of parameters."""
+        own = {"embed": self.optim.embed_lr, "unembed": self.optim.unembed_lr}.get(group, 0.0)
+        return own or self.lr
+
+    def weight_decay_of(self, group: Literal["embed", "unembed", "rest"]) -> float:
+        """Weight decay of a group of parameters."""
+        own = self.optim.embed_weight_decay
+        return own if group == "embed" and own >= 0 else self.weight_decay
 
 
 def with_seed(config: RunConfig, seed: int) -> RunConfig:

@@ -6,8 +6,10 @@ Imports no tensor library, so that the command line can print its help at once.
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-ProblemName = Literal["pairs", "digit_addition", "repeated_subsequence", "skip_trigram"]
-"""What a run learns; all but ``pairs`` are sequences."""
+ProblemName = Literal[
+    "pairs", "toy", "images", "digit_addition", "repeated_subsequence", "skip_trigram"
+]
+"""What a run learns; all but ``pairs``, ``toy`` and ``images`` are sequences."""
 
 MAX_DIGITS = 17
 """Most digits whose sums are exact in 64-bit integers."""

@@ -5,15 +5,13 @@ once told where in it the embedding, the scores or the pre-logits are. Readings 
 trainer's loggers with the step at which they were taken. Reading changes nothing in the run.
 """
 
-from dataclasses import fields
 from functools import partial
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from grok.config import RunConfig, Schedule
-from grok.config.measures import ON_ANY_PROBLEM
+from grok.config import Schedule
 from grok.lit.module import StackTask
 from grok.lit.reading import Find, MeasureCallback, step_of
 from grok.measures import (
@@ -28,6 +26,7 @@ from grok.measures import (
     loss_curvature,
     norm_growth,
     progress_measures,
+    representation_quality,
     scale_shortcut,
     task,
     weight_spectra,
@@ -213,33 +212,13 @@ class IrrepMeasures(MeasureCallback):
         super().__init__(irrep_measures, schedule)
 
 
-FAMILY_CALLBACKS: dict[str, type[Any]] = {
-    "task": TaskReadings,
-    "norm": NormGrowth,
-    "attention": AttentionSaturation,
-    "fourier": FourierComponents,
-    "compress": Compressibility,
-    "shortcut": ScaleShortcut,
-    "weights": WeightSpectra,
-    "kernel": KernelDrift,
-    "hessian": LossCurvature,
-    "progress": ProgressMeasures,
-    "hindsight": ProgressInHindsight,
-    "ablation": Ablations,
-    "irrep": IrrepMeasures,
-}
-"""Callback of each measure family, under the family's name in the config."""
+class RepresentationQuality(MeasureCallback):
+    """Principal components of the embedding, and parallelograms of toy networks.
 
+    Args:
+        schedule: When it is read.
+        embedding: For a module of your own: rows for the symbols, ``[p, d_model]``.
+    """
 
-def measure_callbacks(config: RunConfig) -> dict[str, MeasureCallback]:
-    """By name, one callback per enabled family that can be read on this run."""
-    families = {f.name: getattr(config.measures, f.name) for f in fields(config.measures)}
-    if config.problem != "pairs":
-        families = {name: family for name, family in families.items() if name in ON_ANY_PROBLEM}
-    elif config.data.operation == "compose":
-        del families["fourier"]  # the basis is that of Z_p
-    return {
-        name: FAMILY_CALLBACKS[name](family.schedule)
-        for name, family in families.items()
-        if family.enabled
-    }
+    def __init__(self, schedule: Schedule | None = None, embedding: Find | None = None) -> None:
+        super().__init__(representation_quality, schedule, embedding=embedding)

@@ -32,6 +32,10 @@ class Job:
         """Step it goes on from."""
         return self.checkpoint.step if self.checkpoint else 0
 
+    def go_on(self) -> None:
+        """Take up the state that was just stored, to be trained further."""
+        self.checkpoint = latest_checkpoint(self.run)
+
     @property
     def is_over(self) -> bool:
         """Whether it has ended for good in this process."""
@@ -80,14 +84,14 @@ def forget(run: Run) -> None:
 
 def conclude(job: Job, stack: Stack, index: int, keeper: Keeper, caught: int | None) -> None:
     """Write how a run ended."""
-    step, trained = stack.run_step(index), stack.step - job.start
+    step = stack.run_step(index)
     extra: dict[str, Any] = {}
-    if trained > 0 and keeper.seconds > 0:
-        extra["steps_per_second"] = trained / keeper.seconds
+    if keeper.n_trained > 0 and keeper.seconds > 0:
+        extra["steps_per_second"] = keeper.n_trained / keeper.seconds  # of the stack together
     if index not in keeper.stopped and (stack.ended_at[index] >= 0 or not stack.is_finite(index)):
         status = "diverged"
     elif index in keeper.stopped:
-        status, extra = "completed", extra | {"stopped_by": "stop.when=sustained"}
+        status, extra = "completed", extra | {"stopped_by": f"stop.when={job.config.stop.when}"}
     else:
         status = "completed" if step >= job.config.n_steps else "interrupted"
     if status != "interrupted":

@@ -14,6 +14,8 @@ from grok.metrics.onset import sustained_onset
 from grok.runs import ReadingsWriter, RunLock, write_status
 from grok.training import state_of
 
+SPLITS = ("train", "test")
+
 Series = Callable[[str], tuple[np.ndarray, np.ndarray]]
 
 
@@ -38,11 +40,15 @@ class Keeper(Callback):
         self.writers, self.locks, self.configs = writers, locks, configs
         self.stopped: set[int] = set()
         self.seconds = 0.0
+        self.n_trained = 0
+        self._start = 0
         self._began = self._saved_at = time.monotonic()
         self._saved_step = -1
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock: setting up is not training."""
+        assert isinstance(pl_module, StackTask)
+        self._start = pl_module.step
         self._began = self._saved_at = time.monotonic()
 
     def on_train_batch_start(
@@ -63,6 +69,8 @@ class Keeper(Callback):
         assert isinstance(pl_module, StackTask)
         self.seconds = time.monotonic() - self._began
         self._end_generalised(pl_module)
+        stack = pl_module.stack
+        self.n_trained = sum(stack.run_step(run) - self._start for run in range(len(self.configs)))
         self.save(pl_module)
 
     def _end_generalised(self, module: StackTask) -> None:
@@ -104,6 +112,14 @@ def has_generalised(config: RunConfig, series: Series, step: int) -> bool:
     """
     if config.stop.when == "never":
         return False
+    rule = config.stop
+    if rule.when == "decided":
+        return all(_has_reached(series(f"acc/{s}"), rule.accuracy, step) for s in SPLITS)
     steps, values = series("acc/test")
-    seen, rule = steps <= step, config.stop
+    seen = steps <= step
     return sustained_onset(steps[seen], values[seen], rule.accuracy, n=rule.readings) is not None
+
+
+def _has_reached(series: tuple[np.ndarray, np.ndarray], accuracy: float, step: int) -> bool:
+    steps, values = series
+    return bool((values[: np.searchsorted(steps, step, side="right")] >= accuracy).any())

@@ -8,6 +8,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from grok.config import run_key
 from grok.lit.module import StackTask
 from grok.lit.status_line import StatusLine, duration
 from grok.runs import ReadingsWriter
@@ -81,19 +82,23 @@ class ProgressLine(Callback):
 
 
 class StepReport(Callback):
-    """Tells a function the step now and then, until the training is told to stop.
+    """Tells a function the steps now and then, until the training is told to stop.
 
     Args:
-        tell: Called with the updates done, before the first one and then after blocks.
+        tell: Called with the updates done of each run, by its key, before the first one and then
+            after blocks. A run that is frozen has done all of its own.
         period: Seconds between two calls, at least.
     """
 
-    def __init__(self, tell: Callable[[int], None], period: float = 0.5) -> None:
+    def __init__(self, tell: Callable[[dict[str, int]], None], period: float = 0.5) -> None:
         self.tell, self.period = tell, period
         self._told = 0.0
+        self._keys: list[str] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell where the training begins."""
+        assert isinstance(pl_module, StackTask)
+        self._keys = [run_key(config) for config in pl_module.stack.configs]
         self._tell(pl_module)
 
     def on_train_batch_end(
@@ -107,4 +112,5 @@ class StepReport(Callback):
         assert isinstance(pl_module, StackTask)
         self._told = time.monotonic()
         if not pl_module.should_stop():
-            self.tell(pl_module.step)
+            stack = pl_module.stack
+            self.tell({key: stack.run_step(run) for run, key in enumerate(self._keys)})

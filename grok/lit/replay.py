@@ -19,7 +19,8 @@ from grok.checkpoints import (
 )
 from grok.config import RunConfig
 from grok.keys import find_key
-from grok.lit.callbacks import ProgressInHindsight, measure_callbacks
+from grok.lit.callbacks import ProgressInHindsight
+from grok.lit.families import measure_callbacks
 from grok.lit.loggers import StoreLogger, write_readings
 from grok.lit.module import BlockDataModule, Blocks, StackTask
 from grok.lit.progress import ProgressLine

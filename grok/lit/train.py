@@ -1,9 +1,7 @@
 """Training runs into a run store: the one path from a config to readings."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import torch
 from lightning.pytorch import Callback
 
 from grok.config import RunConfig, Schedule
-from grok.lit.callbacks import measure_callbacks
+from grok.lit.families import measure_callbacks
 from grok.lit.job import Job, conclude, fail, forget
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
@@ -23,7 +21,7 @@ from grok.lit.signals import Interrupted, SignalCatcher
 from grok.lit.trainer import fit, pick_device
 from grok.runs import Run, RunLock, RunStore, default_runs_dir
 from grok.tracking import make_tracker
-from grok.training import Stack, problem_of, restore
+from grok.training import Stack, is_sparse, is_unfinished, problem_of, restore
 
 
 def train(
@@ -68,11 +66,20 @@ def train_stack(
     retrain: bool = False,
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
+    on_end: Callable[[Run], None] = lambda run: None,
 ) -> list[Run]:
     """Train runs together as one tensor program; see :func:`train`.
 
     Runs that are done are left out, and runs that stand at different steps go on in separate
-    stacks, one after another.
+    stacks, one after another. When half of a stack is over, the others go on without it.
+
+    Args:
+        configs: The runs; see :func:`~grok.training.check_stackable`.
+        runs_dir: See :func:`train`, like the following ones.
+        retrain: Forget what is stored and start anew.
+        progress: Show progress on standard error.
+        callbacks: Further Lightning callbacks.
+        on_end: Called with each run as soon as nothing is left to do for it.
 
     Raises:
         ValueError: If the runs cannot share a stack, or two of them are the same run.
@@ -91,22 +98,35 @@ def train_stack(
             if retrain:
                 forget(run)
             jobs.append(Job(run, config, lock))
-        todo: dict[int, list[Job]] = defaultdict(list)
-        for job in jobs:
-            if not job.is_done:
-                todo[job.start].append(job)
-        for together in todo.values():
+        left = [job for job in jobs if not job.is_done]
+        for job in (job for job in jobs if job not in left):
+            _fill(job, progress, callbacks)
+            on_end(job.run)
+        while left:
+            step = min(job.start for job in left)
+            together = [job for job in left if job.start == step]
             caught = _train_jobs(together, progress, callbacks)
-            if caught is not None and not all(job.is_over for job in chain(*todo.values())):
+            left = [job for job in left if not job.is_over]
+            if caught is not None and left:
                 raise Interrupted(caught)
-        for job in jobs:
-            if families := lacking(job.run, job.config):
-                fill(job.run, job.writer, job.config, families, progress, callbacks)
+            for job in (job for job in together if job.is_over):
+                _fill(job, progress, callbacks)
+                on_end(job.run)
     return runs
 
 
+def _fill(job: Job, progress: bool, callbacks: Sequence[Callback]) -> None:
+    """Add the readings that a run lacks which is trained."""
+    if families := lacking(job.run, job.config):
+        fill(job.run, job.writer, job.config, families, progress, callbacks)
+
+
 def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) -> int | None:
-    """Train runs that stand at the same step; the signal that came meanwhile."""
+    """Train runs that stand at the same step; the signal that came meanwhile.
+
+    Ends before the last step when half of the runs are over: those that are not go on in a smaller
+    stack, from the state that was just stored.
+    """
     configs = [job.config for job in jobs]
     stack, data = Stack(problem_of(configs, pick_device(configs[0].device))), BlockDataModule()
     for index, job in enumerate(jobs):
@@ -124,16 +144,19 @@ def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) 
         own = [*measures, *callbacks, keeper]
         if progress:
             own.append(ProgressLine(writers, configs[0].n_steps, jobs[0].run.key))
-        task = StackTask(stack, catcher.is_caught)
+        task = StackTask(stack, lambda: catcher.is_caught() or is_sparse(stack))
         data.blocks = Blocks(stack.step, configs[0].n_steps, _boundaries(configs[0], own))
         try:
             for job in jobs:
-                job.tracker = make_tracker(job.run, job.config.tracking)
+                job.tracker = job.tracker or make_tracker(job.run, job.config.tracking)
             logger = StoreLogger(writers, [job.tracker for job in jobs if job.tracker])
             if stack.step < configs[0].n_steps:
                 fit(task, data, own, [logger], catcher)
             for index, job in enumerate(jobs):
-                conclude(job, stack, index, keeper, catcher.caught)
+                if catcher.caught is None and is_unfinished(stack, index):
+                    job.go_on()
+                else:
+                    conclude(job, stack, index, keeper, catcher.caught)
         except BaseException as error:
             for job in jobs:
                 fail(job, error)

@@ -10,6 +10,7 @@ from grok.measures.irrep import irrep_measures as irrep_measures
 from grok.measures.kernel import kernel_drift as kernel_drift
 from grok.measures.norm import norm_growth as norm_growth
 from grok.measures.progress import progress_measures as progress_measures
+from grok.measures.representation import representation_quality as representation_quality
 from grok.measures.shortcut import scale_shortcut as scale_shortcut
 from grok.measures.snapshot import Ablated as Ablated
 from grok.measures.snapshot import Circuit as Circuit
@@ -18,6 +19,7 @@ from grok.measures.snapshot import Measure as Measure
 from grok.measures.snapshot import MissingPart as MissingPart
 from grok.measures.snapshot import Readings as Readings
 from grok.measures.snapshot import Snapshot as Snapshot
+from grok.measures.snapshot import Symbols as Symbols
 from grok.measures.task import task as task
 from grok.measures.weights import weight_spectra as weight_spectra
 
@@ -35,5 +37,6 @@ MEASURES: dict[str, Measure] = {
     "hindsight": hindsight,
     "ablation": ablations,
     "irrep": irrep_measures,
+    "repr": representation_quality,
 }
 """Measure of each family, under the family's name in the config."""

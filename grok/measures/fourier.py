@@ -1,6 +1,6 @@
 """The embedding in the Fourier basis of Z_p."""
 
-from grok.measures.snapshot import Readings, Snapshot
+from grok.measures.snapshot import MissingPart, Readings, Snapshot
 from grok.metrics.fourier import (
     fourier_concentration,
     fourier_f_statistic,
@@ -13,7 +13,13 @@ TOP_K = (1, 5, 10)
 
 
 def fourier_components(snapshot: Snapshot) -> Readings:
-    """Power of the embedding per frequency, and how concentrated it is."""
+    """Power of the embedding per frequency, and how concentrated it is.
+
+    Raises:
+        MissingPart: If its rows are in no order of the numbers mod p.
+    """
+    if not snapshot.is_cyclic:
+        raise MissingPart("Fourier components are those of numbers mod p")
     embedding = snapshot.embedding
     power = fourier_power(embedding)
     readings = {"fourier/c": fourier_concentration(embedding)}

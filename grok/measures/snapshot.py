@@ -17,6 +17,8 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
+from grok.data.toy_config import ToyConfig
+
 Readings = dict[str, Tensor]
 Measure = Callable[["Snapshot"], Readings]
 ByName = Mapping[str, Tensor]
@@ -109,6 +111,16 @@ class Composition(NamedTuple):
     """Key representations that are given; none for those of the rule."""
 
 
+class Symbols(NamedTuple):
+    """Embeddings of the symbols of a toy network, and what is learnt of them."""
+
+    toy: ToyConfig
+    """The symbols and their pairs."""
+    W_E: Float[Tensor, "run symbol dim"]
+    train: Int[Tensor, "run train"]
+    """Training pairs."""
+
+
 class Snapshot:
     """A model at one step.
 
@@ -137,8 +149,11 @@ class Snapshot:
         circuit: What the circuit of addition mod p is read from.
         ablated: The network with a part of it replaced.
         composition: What the composition of a group is read from.
+        symbols: Embeddings of a toy network.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
+        is_cyclic: Whether row a of the embedding stands for the number a mod p; the elements of
+            other groups are in no such order.
     """
 
     def __init__(
@@ -162,13 +177,16 @@ class Snapshot:
         circuit: Callable[[], Circuit] | None = None,
         ablated: Callable[[], Ablated] | None = None,
         composition: Callable[[], Composition] | None = None,
+        symbols: Callable[[], Symbols] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
+        is_cyclic: bool = True,
     ) -> None:
         self.step = step
         self.params = params
         self.loss = loss
         self.active = active
+        self.is_cyclic = is_cyclic
         self._sources = {
             "gradient": gradient,
             "delta": delta,
@@ -186,6 +204,7 @@ class Snapshot:
             "circuit": circuit,
             "ablated": ablated,
             "composition": composition,
+            "symbols": symbols,
         }
 
     def has(self, name: str) -> bool:
@@ -278,3 +297,8 @@ class Snapshot:
     def composition(self) -> Composition:
         """What the composition of a group is read from."""
         return self._get("composition")
+
+    @cached_property
+    def symbols(self) -> Symbols:
+        """Embeddings of the symbols of a toy network."""
+        return self._get("symbols")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 
 from grok.config import MeasuresConfig, RunConfig
-from grok.config.measures import ON_ANY_PROBLEM, FamilyConfig, IrrepConfig, ProgressConfig
+from grok.config.measures import FamilyConfig, IrrepConfig, ProgressConfig, readable_on
 from grok.inputs import InputError
 from grok.measures import MEASURES, Readings, Snapshot
 from grok.measures.circuit import analyse
@@ -96,11 +96,13 @@ def measure(
 
 def _check_families(source: Source, families: Sequence[str]) -> None:
     """Refuse families that are asked for and cannot be read."""
-    run, wrong = source.run, [name for name in families if name not in ON_ANY_PROBLEM]
-    if wrong and run is not None and run.problem != "pairs":
+    if source.run is None:
+        return
+    allowed = readable_on(source.run.problem)
+    if wrong := [name for name in families if name not in allowed]:
         raise InputError(
-            f"family {wrong[0]} needs pairs (a, b), and {source.file} is of a run of "
-            f"{run.problem}; allowed: {', '.join(ON_ANY_PROBLEM)}"
+            f"family {wrong[0]} cannot be read on {source.file}, of a run of "
+            f"{source.run.problem}; allowed: {', '.join(allowed)}"
         )
 
 
@@ -114,7 +116,7 @@ class _Asked(NamedTuple):
 
     def that_apply(self, config: RunConfig, is_ours: bool) -> list[str]:
         """Families that can be read on a run."""
-        operation, is_on_pairs = config.data.operation, config.problem == "pairs"
+        operation = config.data.operation
         lacking = {"kernel"} if not is_ours else set()
         lacking |= {"fourier"} if operation == "compose" else set()
         lacking |= {"hindsight"}  # the curve of a folder is under the keys of its last checkpoint
@@ -122,7 +124,7 @@ class _Asked(NamedTuple):
         lacking |= {"ablation"} if config.model.n_layers > 1 else set()
         lacking |= {"irrep"} if not config.data.table_group else set()
         lacking |= {*OF_CIRCUIT, "irrep"} if config.model.attn_only else set()
-        lacking |= set() if is_on_pairs else set(MEASURES) - set(ON_ANY_PROBLEM)
+        lacking |= set(MEASURES) - set(readable_on(config.problem))
         unasked = {*COSTLY, "irrep"} if operation == "add" else {*COSTLY}
         chosen = self.families or [name for name in MEASURES if name not in unasked]
         return [family for family in chosen if family not in lacking]

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,6 +22,12 @@ Status = Literal["running", "completed", "diverged", "interrupted", "failed"]
 
 # libyaml where it was built in: ten times as fast, and a report opens thousands of configs.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: bytes) -> RunConfig:
+    """A config is immutable, and the same one is opened again by every claim that reads its run."""
+    return from_dict(yaml.load(text, Loader=_Loader))
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Run:
     def _config(self) -> RunConfig:
         path = self.dir / "config.yaml"
         try:
-            return from_dict(yaml.load(path.read_bytes(), Loader=_Loader))
+            return _parsed(path.read_bytes())
         except (ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
 

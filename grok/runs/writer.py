@@ -19,6 +19,37 @@ from grok.runs.readings import (
 from grok.runs.run import Run
 
 
+class _Series:
+    """Steps and values of one key, in arrays that grow: a stop rule asks at every reading."""
+
+    def __init__(self, known: Mapping[int, float]) -> None:
+        self._fill(known)
+
+    def _fill(self, known: Mapping[int, float]) -> None:
+        self._steps = np.array(sorted(known), dtype=np.int64)
+        self._values = np.array([known[step] for step in sorted(known)], dtype=np.float64)
+        self._at = {step: index for index, step in enumerate(sorted(known))}
+
+    def put(self, step: int, value: float) -> None:
+        """Add a reading, or replace that of the same step."""
+        if step in self._at:
+            self._values[self._at[step]] = value
+        elif self._at and step < self._steps[len(self._at) - 1]:
+            steps, values = (x.tolist() for x in self.arrays())
+            self._fill(dict(zip(steps, values, strict=True)) | {step: value})
+        else:
+            size = len(self._at)
+            if size == len(self._steps):
+                self._steps = np.resize(self._steps, 2 * size + 64)
+                self._values = np.resize(self._values, 2 * size + 64)
+            self._steps[size], self._values[size] = step, value
+            self._at[step] = size
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Steps, ascending, and values; views that the next reading may outdate."""
+        return self._steps[: len(self._at)], self._values[: len(self._at)]
+
+
 class ReadingsWriter:
     """Adds readings to a run. One per run, in the process that holds its lock.
 
@@ -32,8 +63,7 @@ class ReadingsWriter:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._pending: dict[tuple[int, str], float] = {}
-        # Only of the keys somebody asked for: a stop rule asks at every reading.
-        self._history: dict[str, dict[int, float]] = {}
+        self._history: dict[str, _Series] = {}  # of the keys somebody asked for
         run.readings_dir.mkdir(exist_ok=True)
         for directory in (run.dir, run.readings_dir, run.checkpoints_dir):
             sweep_temporary(directory)
@@ -58,9 +88,9 @@ class ReadingsWriter:
         if bad := {"", "step"} & set(values):
             raise ValueError(f"{min(bad)!r} cannot be the key of a reading")
         self._pending |= {(step, key): float(value) for key, value in values.items()}
-        for key, known in self._history.items():
+        for key, series in self._history.items():
             if key in values:
-                known[step] = float(values[key])
+                series.put(step, float(values[key]))
 
     def flush(self) -> None:
         """Write what is pending as one part; nothing if nothing is.
@@ -101,12 +131,8 @@ class ReadingsWriter:
             stored = read_parts(self.run.readings_dir).filter(pl.col("key") == key)
             known = dict(zip(stored["step"], stored["value"], strict=True))
             known |= {step: value for (step, name), value in self._pending.items() if name == key}
-            self._history[key] = known
-        known = self._history[key]
-        steps = np.fromiter(known.keys(), dtype=np.int64, count=len(known))
-        values = np.fromiter(known.values(), dtype=np.float64, count=len(known))
-        order = np.argsort(steps, kind="stable")
-        return steps[order], values[order]
+            self._history[key] = _Series(known)
+        return self._history[key].arrays()
 
     def _write_next(self, frame: pl.DataFrame) -> None:
         # Looked up each time, lest a part that came from elsewhere be overwritten.

@@ -1,11 +1,15 @@
 """How long runs will take, roughly."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from grok.config import RunConfig, run_key
+from grok.config.measures import ON_OWN_NETWORK
+from grok.config.stacking import shared
 from grok.models.config import training_form
 from grok.runs import RunStore
 from grok.sweep.local import default_workers
@@ -13,6 +17,8 @@ from grok.sweep.state import run_state
 
 NOMINAL = 8e10
 """FLOP per second of one core in matrix products of these sizes, readings included."""
+SMALL_NOMINAL = NOMINAL / 2
+"""The same of stacked toy networks and perceptrons, whose products are small."""
 
 
 def estimate_seconds(
@@ -35,7 +41,8 @@ def estimate_seconds(
     for config in todo.values():
         left = run_state(config, runs_dir).left
         known = speeds.get(_sizes(config))
-        speed = median(known) if known else NOMINAL / step_flops(config)
+        nominal = SMALL_NOMINAL if config.problem in ON_OWN_NETWORK else NOMINAL
+        speed = median(known) if known else nominal / step_flops(config)
         seconds.append(left / speed)
     if not seconds:
         return 0.0
@@ -45,6 +52,11 @@ def estimate_seconds(
 def _sizes(config: RunConfig) -> tuple[Any, ...]:
     """What the speed of a run depends on first."""
     data, model = config.data, config.model
+    if config.problem == "toy":
+        return ("toy", shared(config).toy, config.optim.loss, config.dtype, config.device)
+    if config.problem == "images":
+        images = replace(shared(config).images, directory="")
+        return ("images", images, config.optim.loss, config.dtype, config.device)
     if config.problem != "pairs":
         sequence = config.sequence
         sizes = (*sequence.sizes(config.problem)[:5], sequence.n_train, sequence.batch_size)
@@ -77,6 +89,10 @@ def step_flops(config: RunConfig) -> float:
 
     Matrix products only: a multiply-add is 2, an update three forward passes.
     """
+    if config.problem == "toy":
+        return _toy_flops(config)
+    if config.problem == "images":
+        return _image_flops(config)
     if config.problem != "pairs":
         return _sequence_flops(config)
     model, n = config.model, config.data.n_elements
@@ -93,6 +109,24 @@ def step_flops(config: RunConfig) -> float:
         per_pair = (model.n_layers - 1) * full_layer + 12 * d * d + row
         once = 0
     return 3.0 * (n_batch * per_pair + once)
+
+
+def _toy_flops(config: RunConfig) -> float:
+    """The same of the decoder of a toy network."""
+    toy = config.toy
+    if toy.decoder == "encoder":
+        of_position = toy.depth * (8 * toy.dim**2 + 4 * toy.dim * toy.width + 8 * toy.dim)
+        of_pair = 2 * of_position + 2 * toy.n_read * toy.outputs(config.optim.loss)
+        return 3.0 * (toy.batch_size or toy.n_train) * of_pair
+    sizes = (toy.n_read, *[toy.width] * toy.depth, toy.outputs(config.optim.loss))
+    per_pair = sum(2 * n_in * n_out for n_in, n_out in pairwise(sizes))
+    return 3.0 * (toy.batch_size or toy.n_train) * per_pair
+
+
+def _image_flops(config: RunConfig) -> float:
+    """The same of a perceptron of images, whose first layer hands no gradient on to pixels."""
+    first, *others = (2 * n_in * n_out for n_in, n_out in pairwise(config.images.sizes))
+    return config.images.n_batch * (2.0 * first + 3.0 * sum(others))
 
 
 def _sequence_flops(config: RunConfig) -> float:

@@ -1,6 +1,5 @@
 """W&B sweep files, read and expanded into runs without a server."""
 
-import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from grok.config import InputError, RunConfig, find_experiment, flag_pairs, parse_run, run_key
+from grok.sweep.cells import configs_of
 from grok.sweep.parameters import read_parameters
 
 ARGS = "${args}"
@@ -65,13 +65,28 @@ class Sweep:
         Raises:
             InputError: One line naming the key, the value and what is allowed.
         """
-        axes, overrides = self._changed(flags)
         found: dict[str, SweepRun] = {}
-        for cell in itertools.product(*axes.values()):
-            values = dict(zip(axes, cell, strict=True))
-            config = self._parse(values, overrides)
-            found.setdefault(run_key(config), SweepRun(values, config))
+        for cell in self.cells(flags):
+            found.setdefault(run_key(cell.config), cell)
         return list(found.values())
+
+    def cells(self, flags: Sequence[str] = ()) -> list[SweepRun]:
+        """Every cell of the grid, first axis slowest; several may be the same run.
+
+        Args:
+            flags: As for :meth:`runs`.
+
+        Raises:
+            InputError: As :meth:`runs` does.
+        """
+        axes, overrides = self._changed(flags)
+        try:
+            found = configs_of(axes, lambda values: self._parse(values, overrides))
+        except InputError:
+            raise
+        except ValueError as error:
+            raise InputError(f"{self.path}: {error}") from None
+        return [SweepRun(values, config) for values, config in found]
 
     def _changed(self, flags: Sequence[str]) -> tuple[dict[str, tuple[Any, ...]], list[str]]:
         """The axes with those replaced that flags name, and the flags that name none."""

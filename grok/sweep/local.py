@@ -1,9 +1,9 @@
-"""Trains the runs of a sweep on this machine: one-thread processes, one run at a time each."""
+"""Trains the runs of a sweep on this machine: one-thread processes, one stack at a time each."""
 
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import wait
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from grok.config import RunConfig, run_key
+from grok.config.stacking import shared, stack_size
 from grok.lit.signals import STOP_SIGNALS, Interrupted, SignalCatcher
 from grok.lit.status_line import StatusLine
 from grok.sweep.progress import SweepProgress
@@ -71,10 +72,12 @@ def run_local(
         return Outcome([], skipped, {}, [])
     left = {k: states[k].left if k in states else c.n_steps for k, c in todo.items()}
     shown = SweepProgress(name or "sweep", left, StatusLine() if progress else None)
-    n_workers = min(workers or default_workers(todo.values()), len(todo))
+    n_workers = workers or default_workers(todo.values())
+    stacks = _stacks(todo, {k: c.n_steps - left[k] for k, c in todo.items()}, n_workers)
+    n_workers = min(n_workers, len(stacks))
     shown.start(len(skipped), n_workers)
     with SignalCatcher() as catcher:
-        pool = _Pool(todo, runs_dir, retrain, n_workers, shown, catcher)
+        pool = _Pool(stacks, runs_dir, retrain, n_workers, shown, catcher)
         pool.run()
     if catcher.caught is not None and pool.n_ended < len(todo):
         raise Interrupted(catcher.caught)
@@ -91,15 +94,30 @@ def default_workers(configs: Iterable[RunConfig]) -> int:
     return max(cores // threads, 1)
 
 
+def _stacks(
+    todo: Mapping[str, RunConfig], steps: Mapping[str, int], workers: int
+) -> list[list[RunConfig]]:
+    """Runs that are trained together, in the order of their first ones."""
+    alike: dict[tuple[RunConfig, int], list[RunConfig]] = {}
+    for key, config in todo.items():
+        alike.setdefault((shared(config), steps[key]), []).append(config)
+    stacks = []
+    for (config, _), runs in alike.items():
+        size = stack_size(config, len(runs), workers)
+        stacks += [runs[at : at + size] for at in range(0, len(runs), size)]
+    place = {key: at for at, key in enumerate(todo)}
+    return sorted(stacks, key=lambda runs: place[run_key(runs[0])])
+
+
 class _Worker:
-    """A process, the pipe to it and the run it has in hand."""
+    """A process, the pipe to it and the runs it has in hand."""
 
     def __init__(self, runs_dir: Path, retrain: bool) -> None:
         self.pipe, theirs = _CONTEXT.Pipe()
         self.process = _CONTEXT.Process(
             target=work, args=(theirs, os.getpid(), runs_dir, retrain), daemon=True
         )
-        self.key: str | None = None
+        self.keys: set[str] = set()
         # The worker is born deaf to signals and listens once it can obey them. The tracker
         # comes first, because it unblocks them when it starts.
         resource_tracker.ensure_running()
@@ -110,11 +128,11 @@ class _Worker:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
-    def take(self, key: str | None, config: RunConfig | None) -> None:
-        """Hand it a run, or None to end it."""
-        self.key = key
+    def take(self, configs: list[RunConfig] | None) -> None:
+        """Hand it a stack, or None to end it."""
+        self.keys = {run_key(config) for config in configs or ()}
         with suppress(OSError):  # it has died, which is noticed where its words are awaited
-            self.pipe.send(config)
+            self.pipe.send(configs)
 
     @property
     def death(self) -> str:
@@ -131,14 +149,14 @@ class _Pool:
 
     def __init__(
         self,
-        todo: dict[str, RunConfig],
+        stacks: list[list[RunConfig]],
         runs_dir: Path,
         retrain: bool,
         n_workers: int,
         progress: SweepProgress,
         catcher: SignalCatcher,
     ) -> None:
-        self.waiting = deque(todo.items())
+        self.waiting = deque(stacks)
         self.runs_dir, self.retrain, self.n_workers = runs_dir, retrain, n_workers
         self.progress, self.catcher = progress, catcher
         self.workers: list[_Worker] = []
@@ -164,7 +182,7 @@ class _Pool:
                 if not self.workers:
                     break
                 self._listen()
-                self.progress.show(len(self.workers))
+                self.progress.show(sum(len(worker.keys) for worker in self.workers))
         finally:
             try:
                 self.progress.close()
@@ -173,18 +191,18 @@ class _Pool:
 
     def _hand_out(self) -> None:
         """Give a run to each worker that has none, and to new ones while there may be more."""
-        for worker in [w for w in self.workers if w.key is None]:
+        for worker in [w for w in self.workers if not w.keys]:
             if self.waiting:
-                worker.take(*self.waiting.popleft())
+                worker.take(self.waiting.popleft())
             else:
                 self._dismiss(worker)
         while self.waiting and len(self.workers) < self.n_workers:
             worker = _Worker(self.runs_dir, self.retrain)
             self.workers.append(worker)
-            worker.take(*self.waiting.popleft())
+            worker.take(self.waiting.popleft())
 
     def _dismiss(self, worker: _Worker) -> None:
-        worker.take(None, None)
+        worker.take(None)
         self.workers.remove(worker)
         self.leaving.append(worker)
 
@@ -198,23 +216,24 @@ class _Pool:
                 message = worker.pipe.recv() if worker.pipe.poll() else None
             except (EOFError, OSError):
                 message = None
-            assert worker.key is not None
-            if isinstance(message, int):
-                self.progress.step(worker.key, message)
+            if isinstance(message, dict):
+                for key, step in message.items():
+                    self.progress.step(key, step)
+            elif message is not None:
+                self._end_run(worker, message)
             else:
-                self._end_run(worker, worker.key, message)
+                self._lose(worker)
 
-    def _end_run(self, worker: _Worker, key: str, ended: Ended | None) -> None:
-        """Book how the run in hand ended; None if the worker died over it."""
-        worker.key = None
-        if ended is None or ended.how == "interrupted":
-            self.workers.remove(worker)
-            self.leaving.append(worker)
-            text = worker.death if ended is None else ended.text
+    def _end_run(self, worker: _Worker, ended: Ended) -> None:
+        """Book how one of the runs in hand ended."""
+        key = ended.key
+        worker.keys.discard(key)
+        if ended.how == "interrupted":
+            if not worker.keys:
+                self._let_go(worker)
             if self.catcher.caught is None:
-                self._fail(key, text)
-            return
-        if ended.how == "failed":
+                self._fail(key, ended.text)
+        elif ended.how == "failed":
             self._fail(key, ended.text)
         elif ended.how == "busy":
             self.busy.append(key)
@@ -223,13 +242,24 @@ class _Pool:
             self.finished.append(key)
             self.progress.end(key, ended.text, how="done", step=ended.step)
 
+    def _lose(self, worker: _Worker) -> None:
+        """Book that a worker died over the runs in hand."""
+        self._let_go(worker)
+        for key in sorted(worker.keys):
+            if self.catcher.caught is None:
+                self._fail(key, worker.death)
+
+    def _let_go(self, worker: _Worker) -> None:
+        self.workers.remove(worker)
+        self.leaving.append(worker)
+
     def _fail(self, key: str, reason: str) -> None:
         self.failed[key] = reason
         self.progress.end(key, f"failed: {reason}", how="failed")
 
     def _stop(self, signum: int) -> None:
         """Hand the signal on, once, and let go of the workers that have obeyed it."""
-        for worker in [w for w in self.workers if w.key is None]:
+        for worker in [w for w in self.workers if not w.keys]:
             self._dismiss(worker)
         if not self.is_told:
             self.is_told = True

@@ -1,4 +1,4 @@
-"""A worker of a sweep: a process with one thread that trains one run after another.
+"""A worker of a sweep: a process with one thread that trains one stack of runs after another.
 
 Imports no torch before its first run, so that the number of threads is set by then.
 """
@@ -12,17 +12,19 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from grok.config import RunConfig
+from grok.config import RunConfig, run_key
 from grok.lit.signals import STOP_SIGNALS, Interrupted, SignalCatcher
-from grok.runs import Run, RunLocked
+from grok.runs import Run, RunLocked, live_owner
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _PR_SET_PDEATHSIG = 1
 
 
 class Ended(NamedTuple):
-    """What a worker says when it is through with a run; before that it says steps, as ints."""
+    """What a worker says when it is through with a run; before that it says steps, by key."""
 
+    key: str
+    """The run."""
     how: Literal["finished", "failed", "busy", "interrupted"]
     text: str
     """What came out or what went wrong, for people; one line."""
@@ -31,12 +33,12 @@ class Ended(NamedTuple):
 
 
 def work(pipe: Connection, parent: int, runs_dir: Path, retrain: bool) -> None:
-    """Train the configs that come through a pipe until None comes, or the parent is gone.
+    """Train the stacks that come through a pipe until None comes, or the parent is gone.
 
-    A signal stops the run in hand at a checkpoint, and ends the worker.
+    A signal stops the runs in hand at a checkpoint, and ends the worker.
 
     Args:
-        pipe: Configs come, steps and :class:`Ended` go.
+        pipe: Lists of configs come; steps of runs by key, and an :class:`Ended` for each, go.
         parent: Process id of who started this one.
         runs_dir: Run store.
         retrain: Forget what is stored of a run and start anew.
@@ -45,10 +47,8 @@ def work(pipe: Connection, parent: int, runs_dir: Path, retrain: bool) -> None:
     _end_with_parent()
     with SignalCatcher() as catcher, suppress(EOFError, OSError):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-        while (config := _next(pipe, parent, catcher)) is not None:
-            ended = _train(config, pipe, catcher, runs_dir, retrain)
-            pipe.send(ended)
-            if ended.how == "interrupted":
+        while (configs := _next(pipe, parent, catcher)) is not None:
+            if not _train(configs, pipe, catcher, runs_dir, retrain):
                 return
 
 
@@ -58,8 +58,8 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _next(pipe: Connection, parent: int, catcher: SignalCatcher) -> RunConfig | None:
-    """The next config; None at the end, after a signal, or when the parent is gone."""
+def _next(pipe: Connection, parent: int, catcher: SignalCatcher) -> list[RunConfig] | None:
+    """The next stack; None at the end, after a signal, or when the parent is gone."""
     while not catcher.is_caught() and os.getppid() == parent:
         if pipe.poll(0.2):
             return pipe.recv()
@@ -67,31 +67,56 @@ def _next(pipe: Connection, parent: int, catcher: SignalCatcher) -> RunConfig | 
 
 
 def _train(
-    config: RunConfig, pipe: Connection, catcher: SignalCatcher, runs_dir: Path, retrain: bool
-) -> Ended:
-    """Train one run, whatever comes of it."""
+    configs: list[RunConfig],
+    pipe: Connection,
+    catcher: SignalCatcher,
+    runs_dir: Path,
+    retrain: bool,
+) -> bool:
+    """Train one stack, whatever comes of it; False if a signal ended it."""
     from grok.lit.progress import StepReport
-    from grok.lit.train import train
+    from grok.lit.train import train_stack
 
-    def tell(step: int) -> None:
+    left = {run_key(config): config for config in configs}
+
+    def tell(steps: dict[str, int]) -> None:
         # While a run trains, signals go to its own catcher: hand over what came before.
         if catcher.caught is not None:
             signal.raise_signal(catcher.caught)
             return
         try:
-            pipe.send(step)
+            pipe.send(steps)
         except OSError:  # nobody listens any more
             signal.raise_signal(signal.SIGTERM)
 
+    def end(run: Run) -> None:
+        del left[run.key]
+        pipe.send(Ended(run.key, "finished", *_result(run)))
+
+    def end_all(how: Literal["failed", "busy", "interrupted"], error: BaseException) -> None:
+        for key in left:
+            pipe.send(Ended(key, how, _one_line(error)))
+
+    for key in [key for key in left if len(left) > 1 and live_owner(runs_dir / key)]:
+        del left[key]  # one that another process has in hand stops no other
+        pipe.send(Ended(key, "busy", f"run {key} is being trained by another process"))
     try:
-        run = train(config, runs_dir, retrain=retrain, progress=False, callbacks=[StepReport(tell)])
-        return Ended("finished", *_result(run))
+        train_stack(
+            list(left.values()),
+            runs_dir,
+            retrain=retrain,
+            progress=False,
+            callbacks=[StepReport(tell)],
+            on_end=end,
+        )
     except RunLocked as error:
-        return Ended("busy", _one_line(error))
+        end_all("busy", error)
     except Interrupted as error:
-        return Ended("interrupted", _one_line(error))
-    except Exception as error:  # the next run may well succeed
-        return Ended("failed", _one_line(error))
+        end_all("interrupted", error)
+        return False
+    except Exception as error:  # the next stack may well succeed
+        end_all("failed", error)
+    return True
 
 
 def _result(run: Run) -> tuple[str, int]:

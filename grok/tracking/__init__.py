@@ -11,6 +11,7 @@ from grok.tracking.base import Tracker as Tracker
 from grok.tracking.modes import Mode as Mode
 from grok.tracking.modes import make_tracker as make_tracker
 from grok.tracking.modes import resolve_mode as resolve_mode
+from grok.tracking.table import log_table as log_table
 from grok.tracking.wandb_run import ConfigMismatch as ConfigMismatch
 from grok.tracking.wandb_run import WandbTracker as WandbTracker
 from grok.tracking.wandb_run import stored_summary as stored_summary

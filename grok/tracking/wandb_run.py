@@ -52,7 +52,7 @@ class WandbTracker:
         self._works = True
         try:
             self._run = _init(run, tracking, mode)
-        except _wandb(mode).Error as error:
+        except load_wandb(mode).Error as error:
             if mode == "offline":
                 raise
             mode = "offline"
@@ -185,10 +185,10 @@ def stored_summary(path: Path, timeout: float = 30.0) -> Mapping[str, Any] | Non
 
 def _core() -> str:
     """W&B's program of this environment; one that is not there fails when it is started."""
-    return str(Path(_wandb("offline").__file__).with_name("bin") / "wandb-core")
+    return str(Path(load_wandb("offline").__file__).with_name("bin") / "wandb-core")
 
 
-def _wandb(mode: str) -> Any:
+def load_wandb(mode: str) -> Any:
     """The module, told beforehand to keep quiet, and offline to report nothing."""
     if mode == "offline":
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
@@ -199,7 +199,7 @@ def _wandb(mode: str) -> Any:
 
 
 def _init(run: StoredRun, tracking: TrackingConfig, mode: str, run_id: str | None = None) -> Any:
-    wandb = _wandb(mode)
+    wandb = load_wandb(mode)
     # An agent has chosen both; W&B finds them in the environment.
     name = None if os.environ.get("WANDB_SWEEP_ID") else run.key
     return wandb.init(
@@ -214,12 +214,17 @@ def _init(run: StoredRun, tracking: TrackingConfig, mode: str, run_id: str | Non
         mode=mode,
         resume="allow",
         reinit="create_new",  # several runs of a stack are open at once
-        settings=wandb.Settings(
-            console="off",
-            silent=True,
-            quiet=True,
-            x_disable_stats=True,
-            init_timeout=INIT_TIMEOUT,
-            finish_timeout=FINISH_TIMEOUT,
-        ),
+        settings=quiet_settings(wandb),
+    )
+
+
+def quiet_settings(wandb: Any) -> Any:
+    """Settings of every W&B run of ours: nothing on the terminal, no waiting without end."""
+    return wandb.Settings(
+        console="off",
+        silent=True,
+        quiet=True,
+        x_disable_stats=True,
+        init_timeout=INIT_TIMEOUT,
+        finish_timeout=FINISH_TIMEOUT,
     )

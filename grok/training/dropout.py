@@ -12,7 +12,8 @@ from grok.models.transformer import Dropout
 
 def update_dropout(configs: Sequence[RunConfig], step: int) -> Dropout | None:
     """Dropout of one update of these runs; None where there is none."""
-    rate = configs[0].model.dropout
+    first = configs[0]
+    rate = first.toy.dropout if first.problem == "toy" else first.model.dropout
     return dropout(rate, [c.data.order_seed for c in configs], step) if rate else None
 
 

@@ -5,12 +5,17 @@ trained ones first.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from grok.training.problem import Network
+
+Group = Literal["embed", "unembed", "rest"]
+"""Parameters that may have a rate and a decay of their own."""
 
 
 class FlatLayout:
@@ -48,6 +53,30 @@ class FlatLayout:
             return None
         sizes = [(name, torch.Size(self.shapes[name]).numel()) for name in self.trained]
         return torch.cat([torch.full((n,), group_of(name) not in exempt) for name, n in sizes])
+
+    def groups(self) -> list[tuple[Group, slice]]:
+        """Stretches of the trained weights that belong to one group, in their order."""
+        found, start = [], 0
+        for group, names in groupby(self.trained, rate_group):
+            stop = start + sum(torch.Size(self.shapes[name]).numel() for name in names)
+            found.append((group, slice(start, stop)))
+            start = stop
+        return found
+
+
+def row_norms(flat: Float[Tensor, "run weight"]) -> Float64[Tensor, " run"]:
+    """Euclidean norm of each run's row.
+
+    One row after another, so that a run's sum has the same order of terms in every stack.
+    """
+    return torch.stack([torch.linalg.vector_norm(row, dtype=torch.float64) for row in flat])
+
+
+def rate_group(name: str) -> Group:
+    """Whether a parameter is of the embedding, of the read-out (its bias too) or of neither."""
+    if name in ("W_E", "W_pos"):
+        return "embed"
+    return "unembed" if name in ("W_U", "b_U") else "rest"
 
 
 def group_of(name: str) -> str:

@@ -5,15 +5,31 @@ Shapes: ``run`` - runs trained together; ``weight`` - every trained number of a 
 All parameters of a run lie in one row, so a step is a handful of elementwise operations on
 one ``[run, weight]`` tensor, whatever the number of matrices. Hyper-parameters are columns
 ``[run, 1]`` even when they are equal: a run's numbers then do not depend on its neighbours'.
+Where embedding or read-out have a rate or decay of their own, the last operations of a step go
+segment by segment.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grok.config import RunConfig
+from grok.training.flat import Group
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """Consecutive weights with one rate and decay per run."""
+
+    part: slice
+    lr: Float[Tensor, "run 1"]
+    """Without warm-up; float64."""
+    decay: Tensor
+    """Per run, ``[run, 1]``, or per run and weight where some are exempt."""
+    has_decay: bool
 
 
 class StackOptimizer:
@@ -34,6 +50,8 @@ class StackOptimizer:
         n_weights: Length of a run's row.
         dtype: Of the weights.
         device: Of the weights.
+        groups: Which weights are embedding, read-out or neither; None where none has a rate or
+            decay of its own.
     """
 
     def __init__(
@@ -43,44 +61,57 @@ class StackOptimizer:
         n_weights: int,
         dtype: torch.dtype,
         device: torch.device,
+        groups: Sequence[tuple[Group, slice]] | None = None,
     ) -> None:
         def column(values: list[float]) -> Tensor:
             return torch.tensor(values, dtype=torch.float64, device=device).unsqueeze(1)
 
         self.config = configs[0].optim
         self.dtype = dtype
-        self.lr = column([c.lr for c in configs])
-        self.weight_decay = column([c.weight_decay for c in configs])
+        self.segments = []
+        for group, part in groups or [("rest", slice(None))]:
+            decay = column([c.weight_decay_of(group) for c in configs]).to(dtype)
+            if decays is not None:
+                decay = decay * decays[part]
+            lr = column([c.lr_of(group) for c in configs])
+            self.segments.append(_Segment(part, lr, decay, bool(decay.any())))
         self.beta1 = column([c.optim.betas[0] for c in configs])
         self.beta2 = column([c.optim.betas[1] for c in configs])
-        self.decays = decays
         names = ("momentum",) if self.config.kind == "sgd" else ("exp_avg", "exp_avg_sq")
         self.state = {
             name: torch.zeros(len(configs), n_weights, dtype=dtype, device=device) for name in names
         }
 
-    def learning_rate(self, t: int) -> Float[Tensor, "run 1"]:
-        """Rate of update t (from 0), warm-up included; float64."""
+    def learning_rate(self, t: int, segment: int = 0) -> Float[Tensor, "run 1"]:
+        """Rate of update t (from 0) of a segment's weights, warm-up included; float64."""
         warmup = self.config.warmup
-        return self.lr * (min(t / warmup, 1.0) if warmup else 1.0)
+        return self.segments[segment].lr * (min(t / warmup, 1.0) if warmup else 1.0)
 
     def delta(
         self, theta: Float[Tensor, "run weight"], grad: Float[Tensor, "run weight"], t: int
     ) -> Float[Tensor, "run weight"]:
         """What update t (from 0) adds to theta. Advances the moments; uses up ``grad``."""
-        lr = self.learning_rate(t)
-        decay = self.weight_decay.to(self.dtype)
-        if self.decays is not None:
-            decay = decay * self.decays
         if self.config.kind != "adamw":
-            grad = grad.addcmul_(decay, theta)
-        if self.config.kind == "sgd":
-            velocity = self.state["momentum"].mul_(self.config.momentum).add_(grad)
-            return velocity * (-lr).to(self.dtype)
-        delta = self._adam(grad, lr, t)
-        if self.config.kind == "adamw":
-            delta.sub_((lr.to(self.dtype) * decay) * theta)
+            for segment in self.segments:
+                grad[:, segment.part].addcmul_(segment.decay, theta[:, segment.part])
+        delta = self._momentum(grad) if self.config.kind == "sgd" else self._adam(grad, t)
+        for index, segment in enumerate(self.segments):
+            self._scale(delta[:, segment.part], theta[:, segment.part], index, t)
         return delta
+
+    def _scale(self, delta: Tensor, theta: Tensor, index: int, t: int) -> None:
+        """Multiply a segment of an update by minus its rate, and decay."""
+        lr, decay = self.learning_rate(t, index), self.segments[index].decay
+        if self.config.kind == "sgd":
+            delta.mul_((-lr).to(self.dtype))
+            return
+        delta.mul_((-lr / (1 - self.beta1 ** (t + 1))).to(self.dtype))
+        if self.config.kind == "adamw" and self.segments[index].has_decay:
+            delta.sub_((lr.to(self.dtype) * decay) * theta)
+
+    def _momentum(self, grad: Tensor) -> Tensor:
+        """A copy of sgd's velocity."""
+        return self.state["momentum"].mul_(self.config.momentum).add_(grad).clone()
 
     def delta_alive(
         self,
@@ -96,8 +127,8 @@ class StackOptimizer:
             moment.copy_(torch.where(alive, moment, before[name]))
         return delta
 
-    def _adam(self, grad: Tensor, lr: Tensor, t: int) -> Tensor:
-        """Adam's step from the two bias-corrected moments."""
+    def _adam(self, grad: Tensor, t: int) -> Tensor:
+        """Adam's step from the two moments, without its rate and the first one's correction."""
         beta1, beta2 = self.beta1, self.beta2
         mean = self.state["exp_avg"]
         square = self.state["exp_avg_sq"]
@@ -105,4 +136,4 @@ class StackOptimizer:
         square.mul_(beta2.to(self.dtype)).addcmul_(grad.mul_(grad), (1 - beta2).to(self.dtype))
         scale = (1 - beta2 ** (t + 1)).rsqrt().to(self.dtype)
         denominator = (square.sqrt() * scale).add_(self.config.eps)
-        return (mean / denominator).mul_((-lr / (1 - beta1 ** (t + 1))).to(self.dtype))
+        return mean / denominator

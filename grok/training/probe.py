@@ -54,9 +54,8 @@ def pair_parts(stack: "Stack[PairProblem]") -> dict[str, Any]:
         return circuit(stack, output().logits, *output().circuit)
 
     measures, mirrored = stack.config.measures, pairs.mirrored
-    is_cyclic = stack.config.data.operation != "compose"
     return dict(
-        embedding=(lambda: stack.params["W_E"][:, :-1].detach()) if is_cyclic else None,
+        embedding=lambda: stack.params["W_E"][:, :-1].detach(),
         scores=lambda: _scores(stack, output),
         pre_logits=lambda: by_split(output().pre_logits),
         predictions=predictions,
@@ -72,6 +71,7 @@ def pair_parts(stack: "Stack[PairProblem]") -> dict[str, Any]:
         if stack.config.data.table_group
         else None,
         loss=lambda h, labels: pairs.loss(h, labels, torch.float64),
+        is_cyclic=stack.config.data.operation != "compose",
     )
 
 

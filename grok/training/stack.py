@@ -16,7 +16,7 @@ from torch import Tensor
 
 from grok.measures.snapshot import Snapshot
 from grok.training.curvature import hessian
-from grok.training.flat import FlatLayout
+from grok.training.flat import FlatLayout, row_norms
 from grok.training.optim import StackOptimizer
 from grok.training.problem import DTYPES, Problem
 
@@ -61,6 +61,7 @@ class Stack(Generic[P]):
             self.n_trained,
             self.dtype,
             self.device,
+            self.layout.groups() if any(c.optim.has_groups for c in self.configs) else None,
         )
         self.problem.start(self.params)
 
@@ -72,6 +73,10 @@ class Stack(Generic[P]):
     def initial(self) -> Float[Tensor, "run weight"]:
         """Parameters at step 0, made from the seeds again by whoever asks first."""
         return self._rows_at_start()
+
+    @cached_property
+    def _initial_norms(self) -> Float[Tensor, " run"]:
+        return row_norms(self.initial)
 
     def named(self, flat: Float[Tensor, "run weight"]) -> dict[str, Tensor]:
         """Parameters by name, ``[run, ...]``, as views of flat rows."""
@@ -113,7 +118,14 @@ class Stack(Generic[P]):
             alive = self.alive.unsqueeze(1)
             delta = self.optimizer.delta_alive(theta, grad, self.step, alive)
             theta.copy_(torch.where(alive, theta + delta, theta))
+        if self.config.optim.fixed_norm:
+            self._rescale()
         self.step += 1
+
+    def _rescale(self) -> None:
+        """Scale the parameters of every run that is alive to their norm at step 0."""
+        scale = torch.where(self.alive, self._initial_norms / row_norms(self.theta), 1.0)
+        self.theta.mul_(scale.to(self.dtype).unsqueeze(1))
 
     def _freeze(self, which: Tensor) -> None:
         """Stop updating these runs; they stay at the step they have reached."""
@@ -168,3 +180,14 @@ class Stack(Generic[P]):
     def _whole_gradient(self) -> dict[str, Tensor]:
         with torch.enable_grad():
             return self.named(self.gradient()[1])
+
+
+def is_unfinished(stack: Stack, run: int) -> bool:
+    """Whether a run is neither frozen nor at its last step."""
+    return stack.ended_at[run] < 0 and stack.step < stack.configs[run].n_steps
+
+
+def is_sparse(stack: Stack) -> bool:
+    """Whether half of the runs or more are frozen, and not all: a smaller stack is faster."""
+    n_frozen = sum(step >= 0 for step in stack.ended_at)
+    return n_frozen < len(stack.ended_at) <= 2 * n_frozen

@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from grok.config import RunConfig, Schedule, parse_run
 from grok.data.pairs import pair_data
-from grok.lit.callbacks import measure_callbacks
+from grok.lit.families import measure_callbacks
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
 from grok.lit.module import BlockDataModule, Blocks, StackTask
@@ -28,6 +28,7 @@ from grok.training import PairProblem, Stack
 from tests.bench.progress import progress_reading, progress_share
 from tests.bench.protocol import Result, interleaved, judge, output_and_peak
 from tests.bench.sweep import sweep
+from tests.bench.toy import toy_stack_vs_loop
 
 
 def _stack(config: RunConfig, form: Form | None = None) -> Stack[PairProblem]:
@@ -225,6 +226,7 @@ CASES: dict[str, list[Callable[[], Iterator[Result]]]] = {
     "measures-share": [measures_share],
     "progress-share": [progress_share],
     "progress-reading": [progress_reading],
+    "toy-stack-vs-loop": [toy_stack_vs_loop],
     "memory": [memory],
     "startup": [startup],
     "sweep": [sweep],

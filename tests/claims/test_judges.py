@@ -1,7 +1,7 @@
 """What the criteria of the claims make of stored readings: the published ones hold, others not."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,179 +13,42 @@ from grok.claims.claim import Part
 from grok.claims.plan import Plan
 from grok.claims.reproduce import judged, verdict_of
 from grok.runs import RunStore, write_status
-from tests.claims import published, published_progress
-from tests.claims.published import ALPHAS, DECAYS, OFF, RANK, SR
+from tests.claims import (
+    broken_inductive_bias,
+    broken_theory,
+    published,
+    published_images,
+    published_progress,
+    published_theory,
+)
+from tests.claims.broken_inductive_bias import NEVER, OFF, alphas
 from tests.claims.store import (
     CLAIMS,
     Curve,
     changed,
-    falls,
     fill,
     merged,
     plan_of,
     rises,
-    steady,
     through,
 )
 
-Change = tuple[str, str, Curve]
 Stored = Callable[[Claim], tuple[Path, Plan]]
-PUBLISHED = published.PUBLISHED | published_progress.PUBLISHED
-UNIT = published.UNIT | published_progress.UNIT
+SOURCES = (published, published_progress, published_theory, published_images)
+PUBLISHED = {id: x for source in SOURCES for id, x in source.PUBLISHED.items()}
+UNIT = {id: x for source in SOURCES for id, x in source.UNIT.items()}
 TRAINED = [claim for claim in CLAIMS.values() if claim.tier != "U"]
 COMPUTED = [claim for claim in CLAIMS.values() if claim.tier == "U"]
-NEVER = rises(None)
 TRAINED_CASES = pytest.mark.parametrize("claim", TRAINED, ids=lambda claim: claim.id)
 COMPUTED_CASES = pytest.mark.parametrize("claim", COMPUTED, ids=lambda claim: claim.id)
 
-
-def acc(arm: str, curve: Curve) -> Change:
-    return arm, "acc/test", curve
-
-
-def loss(arm: str, curve: Curve) -> Change:
-    return arm, "loss/test", curve
-
-
-EARLY = [
-    acc("M", rises(1025)),
-    acc("M", through({900: 0.2, 901: 0.97, 1300: 0.97})),
-    acc(OFF, steady(0.33)),
-    loss(OFF, steady(17.0)),
-]
-SHORTCUT_FALLS = [
-    (OFF, SR, through({0: 4.7, 800: 6.1, 4000: 4.5, 10_000: 4.5})),
-    acc(OFF, rises(600)),
-    loss(OFF, through({0: 4.7, 1000: 0.01, 10_000: 20.0})),
-]
-
-
-def alphas(values: tuple[int | None, ...], rule: str) -> list[Change]:
-    return [acc(f"{rule}/{a}", rises(x)) for a, x in zip(ALPHAS, values, strict=True)]
-
-
 # For each claim: readings that break it, each list of changes on its own. Together they break
 # every part of its criterion.
-BROKEN: dict[str, Sequence[Change | list[Change]]] = {
-    "IB-10": [(name, "acc/train", NEVER) for name in (OFF, "A*", "M+A*", "M", "A^v")],
-    "IB-11": EARLY,
-    "IB-12": [acc("A*", steady(0.36))],
-    "IB-13a": [acc("M+A*", steady(0.41))],
-    "IB-13b": [acc("M+A*", rises(1650)), acc("M+A*", rises(4225)), acc("M+A*", NEVER)],
-    "IB-14a": [loss("A^v", falls(None)), loss("A^qk", steady(14.9))],
-    "IB-14b": [loss("A^qk", through({0: 4.7, 9999: 16.0, 10_000: 0.01}))],
-    "IB-15": [
-        acc("M", rises(1800)),
-        acc("A*", NEVER),
-        [acc("M", rises(1700)), acc(OFF, rises(6700)), acc("A*", rises(6600))],
-        acc("M+A*", rises(1750)),
-        acc("M+A*", rises(6000)),
-        acc(OFF, NEVER),
-    ],
-    "IB-16a": [("M", "loss/train", falls(330)), ("A*", "loss/train", falls(220))],
-    "IB-16b": [acc("A*", rises(3900)), acc("M+A*", NEVER)],
-    "IB-17": [
-        acc("M", rises(1050)),
-        acc("M+A*", rises(250)),
-        acc("A^v", rises(2050)),
-        acc("A^qk", rises(1950)),
-    ],
-    "IB-18": [
-        (OFF, "loss/train", through({0: 4.7, 200: 2.6, 300: 9e-5})),
-        (OFF, SR, through({200: 4.1, 2000: 5.5})),
-        (OFF, "loss/train", through({0: 4.7, 200: 0.1, 1000: 1.1e-4})),
-        (OFF, SR, through({200: 3.0, 2000: 4.9})),
-        ("M", SR, steady(4.0)),
-    ],
-    "IB-19a": SHORTCUT_FALLS,
-    "IB-19b": SHORTCUT_FALLS,
-    "IB-20": [
-        ("A^qk", "attn/entropy/0", steady(0.73)),
-        (OFF, "attn/entropy/0", steady(0.74)),
-        (OFF, "attn/entropy/0", steady(0.96)),
-        [(OFF, "attn/entropy/0", steady(0.80)), ("A^qk", "attn/entropy/0", steady(0.70))],
-        ("M", "attn/entropy/0", steady(1.08)),
-        ("A^v", "attn/entropy/0", steady(0.91)),
-    ],
-    "IB-21a": [("M", "fourier/c", steady(0.99)), (OFF, "fourier/c", steady(0.46))],
-    "IB-21b": [
-        ("A*", "fourier/c", steady(0.9)),
-        *((name, "fourier/c", through({2500: 1.3, 10_000: 1.4})) for name in (OFF, "M+A*", "M")),
-    ],
-    "IB-22a": [
-        ("3.0e-3", "norm/delta/all", steady(1.4)),
-        ("1.0e-2", "norm/delta/all", steady(1.18)),
-    ],
-    "IB-22b": [acc("1.0e-2", rises(5700)), acc("5.0e-3", rises(8500))],
-    "IB-23a": [loss("0.5", steady(41.0))],
-    "IB-23b": [
-        *(
-            loss(name, through({0: 46.0, 9999: 46.0, 10_000: 1.0}))
-            for name in ("0.1", "0.2", "0.5")
-        ),
-        acc("1.5", rises(8000)),
-        acc("0.75", rises(7000)),
-        loss("1.0", steady(30.0)),
-    ],
-    "IB-24": [
-        loss("0.5", steady(0.06)),
-        loss("1.0", steady(17.9)),
-        loss("1.5", steady(19.9)),
-        ("0.5, 50 steps", "norm/delta/all", steady(0.72)),
-    ],
-    "IB-25a": [("0.5", "norm/delta/all", steady(0.45))],
-    "IB-25b": [loss("1.0", steady(7.1)), loss("0.5", steady(10.5))],
-    "IB-25c": [loss("1.0", steady(4.5)), loss("0.5", steady(7.9))],
-    "IB-26a": [
-        acc("inverse_square_readout/0.5", rises(7900)),
-        alphas((9155, 7604, 5000, 5019, 8309), "constant"),
-    ],
-    "IB-26b": [
-        acc("inverse_square_readout/0.5", rises(2500)),
-        alphas((1200, 2800, 2000, 1600, 3600), "constant"),
-    ],
-    "IB-27a": [
-        acc(f"eta_0/alpha^2, eta*lambda held/{alpha}", rises(step))
-        for alpha, step in (("0.5", 3700), ("0.75", 1300), ("1.25", 3100), ("1.5", 1100))
-    ],
-    "IB-27b": [
-        loss(f"tau = 1/{alpha}", through({0: 4.74, 199: 15.0, 200: 15.0 + 2e-5}))
-        for alpha in ("0.5", "1.5")
-    ],
-    "IB-28a": [
-        *(
-            (f"{rule}, alpha = {alpha}", f"kernel/{name}_drift", steady(beyond))
-            for name, beyond in (("sum", 9.9), ("trace", 0.9))
-            for rule in ("constant", "inverse")
-            for alpha in ALPHAS
-        ),
-        (OFF, RANK, through({200: 30.0, 1000: 32.9})),
-        (OFF, "loss/train", through({0: 4.7, 200: 0.21, 400: 0.01})),
-    ],
-    "IB-28b": [(OFF, RANK, through({0: 1.8, 2000: 20.0, 10_000: 8.3}))],
-    "IB-29a": [
-        ("M", RANK, steady(21.0)),
-        (OFF, RANK, steady(23.0)),
-        (OFF, RANK, steady(46.0)),
-        ("A*", RANK, steady(47.0)),
-    ],
-    "IB-29b": [
-        ("M", RANK, through({200: 57.0, 5400: 9.7, 5600: 8.1})),
-        ("A*", RANK, through({200: 54.0, 8000: 9.0, 8200: 8.2})),
-    ],
-    "IB-30": [
-        *((name, RANK, steady(12.1 if float(name) >= 0.75 else 24.9)) for name in DECAYS),
-        ("1.0", "compress/rank/test", steady(60.0)),
-    ],
-    "IB-31": [*EARLY, acc("A*", steady(0.36))],
-    "IB-32": [loss("M+A*", falls(4300, after=0.9)), loss("A*", falls(None))],
-    "IB-33": [
-        acc("M", steady(0.34)),
-        acc("M", steady(0.27)),
-        ("M", "acc/test_mirrored", steady(0.89)),
-        ("M", "acc/test_unmirrored", steady(0.11)),
-    ],
+BROKEN = {
+    **broken_inductive_bias.BROKEN,
     **published_progress.BROKEN,
+    **broken_theory.BROKEN,
+    **published_images.BROKEN,
 }
 
 
@@ -195,7 +58,11 @@ def is_judged(claim: Claim, arm: str, key: str) -> bool:
         return arm == "1.0"
     if claim.id == "IB-27a":
         return not arm.endswith("/1.0") and not arm.startswith("eta_0, eta*lambda/alpha^2")
-    return (claim.id, arm) != ("IB-22b", "3.0e-3")
+    if (claim.id, key) in (("ET-D3", "acc/test"), ("ET-D6", "acc/train")):
+        return False
+    return (claim.id, arm, key) != ("ET-D5", "alpha 1", "acc/train") and (
+        (claim.id, arm) != ("IB-22b", "3.0e-3")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +117,10 @@ def test_each_part_fails_beyond_its_bound(claim: Claim, stored: Stored) -> None:
     assert unmet == set(range(n_parts))
 
 
+# Of how many seeds something is found: one of which nothing is known may be among the others.
+COUNTS = ("ET-B2", "ET-D1")
+
+
 @pytest.mark.slow
 @TRAINED_CASES
 def test_no_claim_holds_when_a_reading_of_one_seed_is_no_number(
@@ -260,7 +131,7 @@ def test_no_claim_holds_when_a_reading_of_one_seed_is_no_number(
         for key, curve in curves.items():
 
             def last_seed_is_nan(place: int, curve: Curve = curve) -> Any:
-                return {0: math.nan} if place == 2 else curve(place)
+                return {0: math.nan} if place == 2 or claim.id in COUNTS else curve(place)
 
             if is_judged(claim, arm, key):
                 with changed(root, claim, plan, {arm: {key: last_seed_is_nan}}):

@@ -249,14 +249,14 @@ def test_a_dry_run_as_json_lists_claims_and_runs(reproduce: Reproduce) -> None:
     assert found["seconds"] > 0
 
 
+PAPERS_THERE = "inductive-bias, progress-measures, effective-theory, mini"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "which paper? There are: inductive-bias, progress-measures, mini"),
-        (
-            ["maxi"],
-            "no claims of a paper 'maxi'; there are: inductive-bias, progress-measures, mini",
-        ),
+        ([], f"which paper? There are: {PAPERS_THERE}"),
+        (["maxi"], f"no claims of a paper 'maxi'; there are: {PAPERS_THERE}"),
         (["mini", "--tier=U,Q"], "no tier 'Q'; there are: U, S, R, F"),
         (["mini", "--tier="], "mini has no claim of tier"),
         (["mini", "--only=MI-4"], "no claim 'MI-4'; there are: MI-01a, MI-01b, MI-02, MI-03"),

@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grok.config import CheckpointConfig, Schedule
+from grok.lit.families import measure_callbacks
 from grok.lit.module import Block, Blocks
-from grok.lit.train import _boundaries, measure_callbacks
+from grok.lit.train import _boundaries
 from tests.running import measures, run_config
 
 SCHEDULES = st.builds(

@@ -15,7 +15,6 @@ from torch.utils.data import DataLoader, TensorDataset
 from grok.config import FAMILIES, MeasuresConfig, Schedule
 from grok.keys import find_key
 from grok.lit.callbacks import (
-    FAMILY_CALLBACKS,
     AttentionSaturation,
     Compressibility,
     FourierComponents,
@@ -24,6 +23,7 @@ from grok.lit.callbacks import (
     TaskReadings,
     WeightSpectra,
 )
+from grok.lit.families import FAMILY_CALLBACKS
 from grok.lit.module import BlockDataModule, Blocks, StackTask
 from grok.lit.reading import MeasureCallback
 from grok.lit.train import train

@@ -148,7 +148,7 @@ def test_rate_and_decay_are_booked_as_published(
     assert config.lr == pytest.approx(lr, rel=1e-14)
     assert config.weight_decay == pytest.approx(decay, rel=1e-14)
     optimizer = make(config, tiny())
-    assert optimizer.lr[0].item() == config.lr
-    assert optimizer.weight_decay[0].item() == config.weight_decay
+    assert optimizer.segments[0].lr[0].item() == config.lr
+    assert optimizer.segments[0].decay[0].item() == config.weight_decay
     theta, zero = gaussian(2, N), torch.zeros(2, N, dtype=torch.float64)
     torch.testing.assert_close(optimizer.delta(theta, zero, 0)[0], -lr * decay * theta[0])

@@ -1,0 +1,1 @@
+"""Mathematics of grokking without networks."""
