@@ -95,10 +95,8 @@ def test_commands_on_the_pages_run(
     arguments = shlex.split(command)[1:]
     if arguments[0] == "train":
         arguments += small
-    if arguments[0] in ("sweep", "reproduce") and "--dry-run" not in arguments:
+    if arguments[0] in ("sweep", "reproduce", "diagram") and "--dry-run" not in arguments:
         arguments += ["--dry-run"]
-    if arguments[0] == "sweep":
-        arguments.append("--dry-run")
     if arguments[0] in ("export", "measure"):
         assert main(["train", "readout_scale", *small]) == 0
     if "model.pt" in arguments:
