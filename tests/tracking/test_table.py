@@ -52,8 +52,6 @@ def test_an_offline_table_is_in_its_file_whole_and_nothing_is_printed(
     assert json.loads(table.read_text()) == {
         "columns": ["cell", "T_tr", "rqi"],
         "data": [["a", 10, None], ["b", -1, 0.5]],
-        "ncols": 3,
-        "nrows": 2,
     }
 
 
