@@ -9,7 +9,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from grok.config.measures import FamilyConfig, IrrepConfig, MeasuresConfig, ProgressConfig
+from grok.config.measures import (
+    FamilyConfig,
+    IrrepConfig,
+    MeasuresConfig,
+    ProgressConfig,
+    SaturationConfig,
+)
 from grok.keys import KEYS, find_key
 from grok.measures import MEASURES, MissingPart, Snapshot, compressibility
 from grok.models.config import norm_config
@@ -41,6 +47,7 @@ def make(n_steps: int = 3, n_runs: int = 2, **fields: Any) -> Stack:
         progress=ProgressConfig(enabled=True),
         ablation=FamilyConfig(enabled=fields.get("n_layers", 1) == 1),
         irrep=IrrepConfig(enabled=True),
+        saturation=SaturationConfig(check_convergence=True),
     )
     configs = [
         tiny(
@@ -118,6 +125,7 @@ def test_every_part_of_a_snapshot_is_computed_at_most_once() -> None:
         *("gradient", "delta", "embedding", "scores", "pre_logits", "predictions"),
         *("attn_out", "shortcut", "mirrored"),
         *("initial", "kernels", "hessian", "circuit", "ablated", "composition"),
+        *("saturated", "network"),
     )
     sources: dict[str, Any] = {name: counted(calls, name, getattr(whole, name)) for name in parts}
     snapshot = Snapshot(3, whole.params, loss=whole.loss, **sources)
@@ -139,6 +147,9 @@ def test_every_part_of_a_snapshot_is_computed_at_most_once() -> None:
         ("hessian", "hessian"),
         ("progress", "circuit"),
         ("irrep", "composition"),
+        ("saturation", "saturated"),
+        ("homogeneity", "network"),
+        ("heads", "scores"),
     ],
 )
 def test_a_measure_names_the_part_that_a_snapshot_lacks(family: str, part: str) -> None:

@@ -17,7 +17,10 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
+from grok.config.measures import MeasuresConfig
 from grok.data.toy_config import ToyConfig
+from grok.measures.saturated import Saturated
+from grok.metrics.homogeneity import Network
 
 Readings = dict[str, Tensor]
 Measure = Callable[["Snapshot"], Readings]
@@ -150,6 +153,10 @@ class Snapshot:
         ablated: The network with a part of it replaced.
         composition: What the composition of a group is read from.
         symbols: Embeddings of a toy network.
+        saturated: The network beside its saturated ones.
+        network: Outputs ``[run, n]`` on fixed examples as a function of the parameters, or several
+            by name, ``logits`` first.
+        measures: Settings of the measure families; None for those by default.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
         is_cyclic: Whether row a of the embedding stands for the number a mod p; the elements of
@@ -178,12 +185,16 @@ class Snapshot:
         ablated: Callable[[], Ablated] | None = None,
         composition: Callable[[], Composition] | None = None,
         symbols: Callable[[], Symbols] | None = None,
+        saturated: Callable[[], Saturated] | None = None,
+        network: Callable[[], Network] | None = None,
+        measures: MeasuresConfig | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
         is_cyclic: bool = True,
     ) -> None:
         self.step = step
         self.params = params
+        self.measures = measures or MeasuresConfig()
         self.loss = loss
         self.active = active
         self.is_cyclic = is_cyclic
@@ -205,6 +216,8 @@ class Snapshot:
             "ablated": ablated,
             "composition": composition,
             "symbols": symbols,
+            "saturated": saturated,
+            "network": network,
         }
 
     def has(self, name: str) -> bool:
@@ -302,3 +315,13 @@ class Snapshot:
     def symbols(self) -> Symbols:
         """Embeddings of the symbols of a toy network."""
         return self._get("symbols")
+
+    @cached_property
+    def saturated(self) -> Saturated:
+        """The network beside its saturated ones."""
+        return self._get("saturated")
+
+    @cached_property
+    def network(self) -> Network:
+        """Outputs on fixed examples as a function of the parameters."""
+        return self._get("network")

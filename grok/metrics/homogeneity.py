@@ -98,10 +98,12 @@ def local_degree(f: Network, params: Parameters, scale: float = 1.0) -> Any:
     return _each(lambda log_growth: log_growth / math.log(STEP), growth)
 
 
-def ray_error(f: Network, params: Parameters, degree: Any, scale: float = 1.0) -> Any:
-    r"""How far the output is from growing as :math:`2^k` when the parameters double at scale s.
+def ray_error(
+    f: Network, params: Parameters, degree: Any, scale: float = 1.0, factor: float = 2.0
+) -> Any:
+    r"""How far the output is from growing as :math:`c^k` when the parameters grow by c at scale s.
 
-    :math:`e(s) = \lVert f(2s\theta) - 2^k f(s\theta)\rVert / \lVert 2^k f(s\theta)\rVert`: 0 for a
+    :math:`e(s) = \lVert f(cs\theta) - c^k f(s\theta)\rVert / \lVert c^k f(s\theta)\rVert`: 0 for a
     homogeneous f. Definition 3 of the paper asks for an absolute error that falls exponentially in
     the scale; products and large factors do not meet that literally, and this is the relative form.
 
@@ -110,23 +112,23 @@ def ray_error(f: Network, params: Parameters, degree: Any, scale: float = 1.0) -
         params: Parameters by name.
         degree: k: a number, or ``[*run]``, or either by the name of an output.
         scale: s, above 0.
+        factor: c, above 0.
 
     Returns:
         ``[*run]`` in float64, of each output; NaN for an output that is 0 or not finite.
     """
-    near, far = f(scaled(params, scale)), f(scaled(params, 2 * scale))
+    near, far = f(scaled(params, scale)), f(scaled(params, factor * scale))
     degrees = degree
     if isinstance(near, Mapping) and not isinstance(degree, Mapping):
         degrees = dict.fromkeys(near, degree)
-    return _each(_ray_error, near, far, degrees)
 
+    def error(near: Tensor, far: Tensor, degree: Any) -> Tensor:
+        k = torch.as_tensor(degree, dtype=torch.float64, device=near.device)
+        expected = near.double() * (factor**k).unsqueeze(-1)
+        unity = expected.abs().amax(dim=-1, keepdim=True)
+        return ((far - expected) / unity).norm(dim=-1) / (expected / unity).norm(dim=-1)
 
-def _ray_error(near: Tensor, far: Tensor, degree: int | float | Tensor) -> Tensor:
-    k = torch.as_tensor(degree, dtype=torch.float64, device=near.device)
-    expected = near.double() * (2.0**k).unsqueeze(-1)
-    unity = expected.abs().amax(dim=-1, keepdim=True)
-    off = ((far.double() - expected) / unity).norm(dim=-1)
-    return off / (expected / unity).norm(dim=-1)
+    return _each(error, near, far, degrees)
 
 
 def cosine_on_ray(

@@ -173,6 +173,7 @@ class Stack(Generic[P]):
             delta=None if previous is None else lambda: self.named(self.theta - previous),
             initial=lambda: self.named(self.initial),
             hessian=lambda: hessian(self),
+            measures=self.config.measures,
             active=self.alive.clone(),
             **self.problem.parts(self),
         )

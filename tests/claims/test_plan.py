@@ -208,6 +208,15 @@ def test_measures_have_families_that_the_union_knows() -> None:
         ("progress", "keys"),
         ("progress", "rule"),
         ("irrep", "keys"),
+        ("saturation", "factor"),
+        ("saturation", "tol"),
+        ("saturation", "n_examples"),
+        ("saturation", "check_convergence"),
+        ("homogeneity", "scales"),
+        ("homogeneity", "n_examples"),
+        ("heads", "tol"),
+        ("heads", "argmax_below"),
+        ("heads", "mean_from"),
     }
 
 

@@ -77,6 +77,10 @@ def test_the_error_is_that_of_doubling_the_parameters() -> None:
     found = ray_error(mixed, THETA, each)
     torch.testing.assert_close(found[1], (twice - 4 * f)[1].norm() / (4 * f)[1].norm())
     torch.testing.assert_close(found[2], ray_error(mixed, THETA, 3)[2])
+    third, f = mixed(scaled(THETA, 0.3)), mixed(THETA) * 0.3**3
+    torch.testing.assert_close(
+        ray_error(mixed, THETA, 3, factor=0.3), (third - f).norm(dim=-1) / f.norm(dim=-1)
+    )
 
 
 def test_the_cosine_turns_from_one_term_to_the_other() -> None:
