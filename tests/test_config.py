@@ -175,8 +175,8 @@ CHOICES = [
         RunConfig,
         "problem",
         "sums",
-        "problem='sums': allowed are pairs, toy, images, digit_addition, repeated_subsequence, "
-        "skip_trigram",
+        "problem='sums': allowed are pairs, toy, images, language, digit_addition, "
+        "repeated_subsequence, skip_trigram",
     ),
     (RunConfig, "dtype", "half", "dtype='half': allowed are float32, float64"),
     (RunConfig, "device", "tpu", "device='tpu': allowed are auto, cpu, cuda"),
@@ -357,6 +357,7 @@ PLACEMENT_TABLE = {
     ("sublayer", "sublayer_ln"): "peri",
     ("qk_norm",): "qk_proj",
     ("mlp-inpnorm",): "mlp",
+    ("pre_ln_final",): "q k v mlp final",
 }
 PLACEMENTS = [(name, flags) for names, flags in PLACEMENT_TABLE.items() for name in names]
 
@@ -700,10 +701,12 @@ def alternatives(config: RunConfig, path: str) -> list[Any]:
     return [value + 1] if isinstance(value, int) else [2 * value + 0.25]
 
 
+OF_OTHERS = ("data.group", "optim.momentum", "model.positions")
+"""Fields that have one value on pairs, or no effect there."""
 CHANGES = [
     (base, path, value)
     for base, paths in (
-        (SENSITIVE, [p for p in in_key(SENSITIVE) if p not in ("data.group", "optim.momentum")]),
+        (SENSITIVE, [p for p in in_key(SENSITIVE) if p not in OF_OTHERS]),
         (SGD, ["optim.momentum"]),
         (L2, ["model.norm.eps"]),
         (RMS, ["model.norm.eps", "model.norm.affine"]),

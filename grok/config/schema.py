@@ -7,12 +7,14 @@ number in the results is a field here or in a component's own config.
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from grok.config.language import check_language
 from grok.config.measures import ON_OWN_NETWORK, MeasuresConfig
 from grok.config.own_network import check_own_network
 from grok.config.sequences import check_sequences
 from grok.data.config import DataConfig
 from grok.data.image_config import ImageConfig
 from grok.data.sequence_config import ProblemName, SequenceConfig
+from grok.data.text_config import TextConfig
 from grok.data.toy_config import ToyConfig
 from grok.inputs import check_choices
 from grok.metrics.irreps import irreps
@@ -153,17 +155,19 @@ class RunConfig:
 
     problem: ProblemName = "pairs"
     """What is learnt: the operation of data on pairs (a, b) by a transformer, or by embeddings and
-    a decoder (toy); images by a perceptron; or sequences: sums digit by digit, random tokens with
-    a subsequence that recurs, or key ... query answer."""
+    a decoder (toy); images by a perceptron; the next word of a text (language); or sequences: sums
+    digit by digit, random tokens with a subsequence that recurs, or key ... query answer."""
     data: DataConfig = field(default_factory=DataConfig)
     """The operation table and its split. Of toy, images and sequences the two seeds alone have an
-    effect."""
+    effect, of language order_seed."""
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
     """The sequences, where problem is not pairs."""
     toy: ToyConfig = field(default_factory=ToyConfig)
     """The symbols, the embeddings and the decoder of toy."""
     images: ImageConfig = field(default_factory=ImageConfig)
     """The images and the perceptron of images."""
+    text: TextConfig = field(default_factory=TextConfig)
+    """The text of language."""
     model: TransformerConfig = field(default_factory=TransformerConfig)
     """The network."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -193,8 +197,12 @@ class RunConfig:
                 raise ValueError(f"{name}={getattr(self, name)} must be 1 or more")
         if self.problem in ON_OWN_NETWORK:
             check_own_network(self)
+        elif self.problem == "language":
+            check_language(self)
         elif self.problem != "pairs":
             check_sequences(self)
+        elif self.model.positions == "none":
+            raise ValueError("model.positions=none: problem=pairs needs learned")
         for family in ("progress", "hindsight", "ablation"):
             if getattr(self.measures, family).enabled:
                 self._check_circuit(family)

@@ -150,6 +150,7 @@ class Snapshot:
         ablated: The network with a part of it replaced.
         composition: What the composition of a group is read from.
         symbols: Embeddings of a toy network.
+        unigram: By split, loss of a prediction by the frequencies of the training part alone.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
         is_cyclic: Whether row a of the embedding stands for the number a mod p; the elements of
@@ -178,6 +179,7 @@ class Snapshot:
         ablated: Callable[[], Ablated] | None = None,
         composition: Callable[[], Composition] | None = None,
         symbols: Callable[[], Symbols] | None = None,
+        unigram: Callable[[], ByName] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
         is_cyclic: bool = True,
@@ -205,6 +207,7 @@ class Snapshot:
             "ablated": ablated,
             "composition": composition,
             "symbols": symbols,
+            "unigram": unigram,
         }
 
     def has(self, name: str) -> bool:
@@ -272,6 +275,11 @@ class Snapshot:
     def mirrored(self) -> Bool[Tensor, "run test"]:
         """Whether the mirror of a test pair is trained on."""
         return self._get("mirrored")
+
+    @cached_property
+    def unigram(self) -> Mapping[str, Float64[Tensor, " run"]]:
+        """Loss of a prediction by frequency alone, by split."""
+        return self._get("unigram")
 
     @cached_property
     def kernels(self) -> KernelPair:

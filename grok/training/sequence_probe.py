@@ -27,7 +27,7 @@ CHUNK = 16384
 """Tokens of one forward pass: it bounds the hidden activations."""
 
 
-class _Output(NamedTuple):
+class Output(NamedTuple):
     """What the probe keeps of a forward pass over one split."""
 
     logits: Float[Tensor, "run token cls"]
@@ -62,7 +62,7 @@ def sequence_parts(stack: "Stack[SequenceProblem]") -> dict[str, Any]:
     )
 
 
-def _forward(problem: "SequenceProblem", params: Mapping[str, Tensor], batch: Batch) -> _Output:
+def _forward(problem: "SequenceProblem", params: Mapping[str, Tensor], batch: Batch) -> Output:
     """One split, in chunks."""
     n_read = problem.sizes.n_read
     size = max(CHUNK // batch.inputs.shape[-1], 1)
@@ -73,7 +73,7 @@ def _forward(problem: "SequenceProblem", params: Mapping[str, Tensor], batch: Ba
         chunks.append((predicting(full.logits, rows), predicting(full.pre_logits, rows), attn_out))
     logits, pre_logits, layers = zip(*chunks, strict=True)
     attn_out = [torch.cat(layer, dim=1) for layer in zip(*layers, strict=True)]
-    return _Output(torch.cat(logits, dim=1), torch.cat(pre_logits, dim=1), attn_out)
+    return Output(torch.cat(logits, dim=1), torch.cat(pre_logits, dim=1), attn_out)
 
 
 def _scores(

