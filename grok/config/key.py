@@ -12,6 +12,10 @@ from grok.config.schema import RunConfig
 T = TypeVar("T")
 
 
+_WITHOUT = {"sgd": ("betas", "eps"), "adafactor": ("betas", "eps", "momentum")}
+"""Fields of optim that an update rule has not."""
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """The config as nested dictionaries of plain values; tuples become lists."""
     return json.loads(json.dumps(asdict(config)))
@@ -127,8 +131,10 @@ def _resolved(config: RunConfig) -> dict[str, Any]:
     optim["decay_exempt"] = sorted(set(optim["decay_exempt"]))
     for name in ("lr_rule", "hold", "reference_lr"):
         del optim[name]
-    for name in ("betas", "eps") if optim["kind"] == "sgd" else ("momentum",):
+    for name in _WITHOUT.get(optim["kind"], ("momentum",)):
         del optim[name]
+    if optim["schedule"] == "inverse_sqrt":
+        optim["flat_steps"] = max(optim["flat_steps"], 1)
     for name, same in (
         ("embed_lr", config.lr),
         ("unembed_lr", config.lr),

@@ -10,6 +10,7 @@ from typing import Literal
 from grok.config.language import check_language
 from grok.config.measures import ON_OWN_NETWORK, MeasuresConfig
 from grok.config.own_network import check_own_network
+from grok.config.rate import check_schedule
 from grok.config.sequences import check_sequences
 from grok.data.config import DataConfig
 from grok.data.image_config import ImageConfig
@@ -28,14 +29,25 @@ MOST_LISTED = 12
 class OptimConfig:
     """Loss, optimiser and weight decay."""
 
-    kind: Literal["adamw", "adam", "sgd"] = "adamw"
-    """Decay is decoupled in adamw and an L2 term of the gradient in adam and sgd, as in torch."""
+    kind: Literal["adamw", "adam", "sgd", "adafactor"] = "adamw"
+    """Decay is decoupled in adamw and adafactor, and an L2 term of the gradient in adam and sgd.
+    adafactor scales each update to the size of its parameters: its rate is relative to them."""
     lr: float = 1e-3
     """eta_0: learning rate before lr_rule."""
     lr_rule: Literal["constant", "inverse_square_readout"] = "constant"
     """Learning rate is lr, or lr / model.readout_scale ** 2."""
     warmup: int = 0
     """Steps of linear warm-up: update t (from 0) uses min(t / warmup, 1) of the rate."""
+    schedule: Literal["constant", "linear", "inverse_sqrt", "cosine"] = "constant"
+    """How the rate goes down after flat_steps: not at all, to final_rate at horizon along a line or
+    half a cosine, or with one over the root of the step."""
+    flat_steps: int = 0
+    """Steps at the full rate before the schedule begins; of inverse_sqrt 1 at least."""
+    horizon: int = 0
+    """Step at which linear and cosine end; the rate then stays. Asking for more steps than that is
+    allowed, and n_steps does not change it."""
+    final_rate: float = 0.0
+    """Share of the rate that is left at the horizon."""
     betas: tuple[float, float] = (0.9, 0.98)
     """Decay rates of Adam's two moments."""
     eps: float = 1e-8
@@ -78,6 +90,7 @@ class OptimConfig:
         for name in ("weight_decay", "eps", "l1", "warmup", "embed_lr", "unembed_lr"):
             if getattr(self, name) < 0:
                 raise ValueError(f"optim.{name}={getattr(self, name)} is negative")
+        check_schedule(self)
         if self.embed_weight_decay < 0 and self.embed_weight_decay != -1:
             raise ValueError(
                 f"optim.embed_weight_decay={self.embed_weight_decay}: allowed are 0 or more, and -1"

@@ -57,12 +57,13 @@ def test_an_interrupted_run_is_an_uninterrupted_one(
 
 @pytest.mark.slow
 def test_more_steps_go_on_and_an_absent_reading_is_added(folder: Path, tmp_path: Path) -> None:
-    whole = train(run(folder), tmp_path / "whole", progress=False)
-    short = run(folder)
+    rate: dict[str, Any] = {"kind": "adafactor", "schedule": "cosine", "horizon": 40}
+    config = run(folder, lr=1e-2, weight_decay=0.1, **rate)
+    whole = train(config, tmp_path / "whole", progress=False)
     train(
         replace(short, n_steps=20, measures=measures(norm=None)), tmp_path / "cut", progress=False
     )
-    longer = train(run(folder), tmp_path / "cut", progress=False)
+    longer = train(config, tmp_path / "cut", progress=False)
     assert whole.key == longer.key
     names = ["loss/test", "norm/theta/all"]
     at = [0, 20, 60]
