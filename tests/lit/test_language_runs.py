@@ -61,7 +61,7 @@ def test_more_steps_go_on_and_an_absent_reading_is_added(folder: Path, tmp_path:
     config = run(folder, lr=1e-2, weight_decay=0.1, **rate)
     whole = train(config, tmp_path / "whole", progress=False)
     train(
-        replace(short, n_steps=20, measures=measures(norm=None)), tmp_path / "cut", progress=False
+        replace(config, n_steps=20, measures=measures(norm=None)), tmp_path / "cut", progress=False
     )
     longer = train(config, tmp_path / "cut", progress=False)
     assert whole.key == longer.key
