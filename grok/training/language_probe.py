@@ -13,11 +13,21 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grok.data.text import PADDED, Rows
-from grok.training.sequence_probe import CHUNK, N_SCORES, Output
+from grok.training.sequence_probe import N_SCORES, Output
 
 if TYPE_CHECKING:
     from grok.training.language_problem import LanguageProblem
     from grok.training.stack import Stack
+
+
+CHUNK = 1024
+"""Tokens of each run that are evaluated at once."""
+
+
+def chunks(rows: Rows) -> list[Rows]:
+    """The same rows some at a time: a pass over them then uses the memory of the one before."""
+    size = max(CHUNK // rows.inputs.shape[1], 1)
+    return [Rows(*part) for part in zip(*(x.split(size) for x in rows), strict=True)]
 
 
 def language_parts(stack: "Stack[LanguageProblem]") -> dict[str, Any]:
@@ -27,7 +37,7 @@ def language_parts(stack: "Stack[LanguageProblem]") -> dict[str, Any]:
 
     def predictions() -> dict[str, tuple[Tensor, Tensor]]:
         return {
-            split: (problem.readout_scale * outputs()[split].logits, _labels(rows, n_runs))
+            split: (problem.readout(outputs()[split].logits), _labels(rows, n_runs))
             for split, rows in problem.read.items()
         }
 
@@ -47,12 +57,12 @@ def _labels(rows: Rows, n_runs: int) -> Int[Tensor, "run token"]:
 
 def _forward(stack: "Stack[LanguageProblem]", rows: Rows) -> Output:
     """One part, in chunks."""
-    size, chunks = max(CHUNK // rows.inputs.shape[-1], 1), []
-    for inputs, labels in zip(rows.inputs.split(size), rows.labels.split(size), strict=True):
+    found = []
+    for inputs, labels in chunks(rows):
         full, counts = stack.problem.forward(stack.params, _of_all(stack, inputs)), labels != PADDED
         attn_out = [block.attn_out[:, counts] for block in full.blocks]
-        chunks.append((full.logits[:, counts], full.pre_logits[:, counts], attn_out))
-    logits, pre_logits, layers = zip(*chunks, strict=True)
+        found.append((full.logits[:, counts], full.pre_logits[:, counts], attn_out))
+    logits, pre_logits, layers = zip(*found, strict=True)
     attn_out = [torch.cat(layer, dim=1) for layer in zip(*layers, strict=True)]
     return Output(torch.cat(logits, dim=1), torch.cat(pre_logits, dim=1), attn_out)
 

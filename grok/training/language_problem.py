@@ -22,9 +22,9 @@ from grok.models.shapes import Tokens
 from grok.models.transformer import Activations, Dropout, Transformer
 from grok.training.compat import check_stackable
 from grok.training.dropout import update_dropout
-from grok.training.language_probe import language_parts
+from grok.training.language_probe import CHUNK, chunks, language_parts
 from grok.training.problem import DTYPES
-from grok.training.readout import mean_loss, per_run
+from grok.training.readout import per_run
 
 if TYPE_CHECKING:
     from grok.training.stack import Stack
@@ -99,7 +99,11 @@ class LanguageProblem:
     def whole_losses(self, params: Mapping[str, Tensor], step: int) -> Float[Tensor, " run"]:
         """Mean loss of each run on the training rows that are read, at whatever step."""
         del step
-        return self._mean_loss(params, [self.read["train"]] * len(self.configs), None)
+        found, n_counted = [], []
+        for rows in chunks(self.read["train"]):
+            found.append(self._mean_loss(params, [rows] * len(self.configs), None))
+            n_counted.append(int((rows.labels != PADDED).sum()))
+        return _mean(found, n_counted)
 
     def _mean_loss(
         self, params: Mapping[str, Tensor], rows: Sequence[Rows], drop: Dropout | None
@@ -124,9 +128,17 @@ class LanguageProblem:
         """Everything that the network computes on rows: streams, heads, neurons, scores."""
         return self.model.forward(params, inputs, drop=drop)
 
+    def readout(self, logits: Tensor) -> Tensor:
+        """What loss and accuracy see, before the temperature."""
+        return self.readout_scale * logits if self.is_scaled else logits
+
     def loss(self, h: Tensor, labels: Tensor, dtype: torch.dtype) -> Float[Tensor, " run"]:
         """Mean loss of each run, without penalties, at its temperature."""
-        return mean_loss(self.config, h, labels, self.temperature, dtype)
+        if self.is_scaled:
+            h = h / self.temperature
+        parts = list(zip(h.split(CHUNK, 1), labels.split(CHUNK, 1), strict=True))
+        found = [cross_entropy(*part, dtype) for part in parts]
+        return _mean(found, [part.shape[1] for _, part in parts])
 
     @cached_property
     def unigram(self) -> dict[str, Float64[Tensor, ""]]:
@@ -146,6 +158,12 @@ class LanguageProblem:
     def alone(self, run: int) -> "LanguageProblem":
         """The problem of one of the runs."""
         return LanguageProblem((self.configs[run],), self.data, self.device)
+
+
+def _mean(means: Sequence[Tensor], numbers: Sequence[int]) -> Float[Tensor, " run"]:
+    """Mean over several sets from the mean of each and how many it has, which may be none."""
+    sums = [mean * n for mean, n in zip(means, numbers, strict=True) if n]
+    return torch.stack(sums).sum(dim=0) / sum(numbers)
 
 
 def counted(

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import grok.training.language_probe as language_probe
+import grok.training.language_problem as language_problem
 from grok.config import RunConfig
 from grok.config.measures import readable_on
 from grok.data.pairs import batch_rows
@@ -198,9 +199,13 @@ def test_the_probe_does_not_depend_on_its_chunks(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack = Stack(LanguageProblem(runs(folder, mode="paragraph", length=16)))
-    readings = MEASURES["task"](stack.snapshot())
-    monkeypatch.setattr(language_probe, "CHUNK", 16)
-    torch.testing.assert_close(MEASURES["task"](stack.snapshot()), readings)
+    families = ("task", "norm", "compress")
+    readings = {name: MEASURES[name](stack.snapshot()) for name in families}
+    for module in (language_probe, language_problem):
+        monkeypatch.setattr(module, "CHUNK", 16)
+    again = {name: MEASURES[name](stack.snapshot()) for name in families}
+    torch.testing.assert_close(again, readings)
+    assert len(language_probe.chunks(stack.problem.read["train"])) == 3
 
 
 def test_rows_that_are_read_lie_at_equal_distances(folder: Path) -> None:
