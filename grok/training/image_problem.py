@@ -114,7 +114,7 @@ class ImageProblem:
             found.append(self.model(params, x))
         return torch.cat(found, dim=1), torch.stack([part.label for part in parts])
 
-    def parts(self, stack: "Stack[ImageProblem]") -> dict[str, Any]:
+    def parts(self, stack: "Stack") -> dict[str, Any]:
         """What measures can ask of a perceptron: arguments of a snapshot."""
 
         def predictions() -> dict[str, tuple[Tensor, Tensor]]:

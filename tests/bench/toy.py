@@ -114,4 +114,5 @@ class _Compiled:
     def step(self) -> None:
         self.t += 1
         t = torch.tensor(float(self.t))
-        self.theta, *self.moments = self.function(self.theta, *self.moments, t)
+        m, v = self.moments
+        self.theta, *self.moments = self.function(self.theta, m, v, t)

@@ -199,7 +199,7 @@ def test_an_unknown_convention_is_refused() -> None:
     # Past the annotations, as in a run where nothing checks them.
     function = getattr(defects, "__wrapped__", defects)
     with pytest.raises(ValueError, match="allowed are std, none and mean, sum, distance"):
-        function(line(), P10.rows, "std", "median")
+        function(line(), P10.rows, "std", "median")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("n", [0, 4])

@@ -88,10 +88,10 @@ def test_a_sweep_of_stacks_gives_the_bytes_of_single_runs(tmp_path: Path) -> Non
     configs.append(small(0, lr=1e30))
     outcome = run_local(configs, tmp_path / "swept", workers=2, progress=False)
     assert sorted(outcome.finished) == sorted(map(run_key, configs))
-    for config in configs:
-        alone = train(config, tmp_path / "alone", progress=False)
-        assert_same(Run(tmp_path / "swept" / run_key(config)), alone)
-    assert alone.status()["status"] == "diverged"
+    alone = [train(config, tmp_path / "alone", progress=False) for config in configs]
+    for run in alone:
+        assert_same(Run(tmp_path / "swept" / run.key), run)
+    assert alone[-1].status()["status"] == "diverged"
 
 
 @pytest.mark.slow

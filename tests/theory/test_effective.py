@@ -8,6 +8,7 @@ from torch import Tensor
 from grok.metrics.parallelograms import in_training, is_implied
 from grok.metrics.samples import addition_samples
 from grok.theory.effective import (
+    Normalization,
     chosen,
     effective_loss,
     gram,
@@ -110,10 +111,10 @@ def test_parallelograms_are_those_of_training_implied_or_all() -> None:
 def test_choices_that_are_not_there_are_refused() -> None:
     of = getattr(chosen, "__wrapped__", chosen)
     with pytest.raises(ValueError, match="parallelograms='some': allowed are train, implied, all"):
-        of(ALL, P10, "some")
+        of(ALL, P10, "some")  # type: ignore[arg-type]
     of = getattr(gram, "__wrapped__", gram)
     with pytest.raises(ValueError, match="normalization='max': allowed are sum, mean"):
-        of(EVERY, P10, "max")
+        of(EVERY, P10, "max")  # type: ignore[arg-type]
 
 
 def test_steps_are_one_over_rate_and_learning_rate() -> None:
@@ -125,6 +126,7 @@ def test_steps_are_one_over_rate_and_learning_rate() -> None:
 
 def test_both_normalisations_raise_the_rate_with_the_training_set() -> None:
     """The means over random sets that a table of the theory has, n = 25, 35, 45."""
+    expected: dict[Normalization, tuple[float, ...]]
     expected = {"sum": (0.77 / 5, 4.97 / 5, 13.5 / 5), "mean": (0.0100, 0.0350, 0.0578)}
     for normalization, values in expected.items():
         found = [

@@ -54,7 +54,7 @@ class Plain(nn.Module):
         self.config, self.data = config, data
         torch.manual_seed(config.model.init_seed)
         if toy.draw == "published":
-            [nn.Linear(*sizes) for sizes in ((10, toy.width), (toy.width,) * 2, (toy.width, 1))]
+            [nn.Linear(a, b) for a, b in ((10, toy.width), (toy.width,) * 2, (toy.width, 1))]
             self.decoder = self.layers(n_out)
         draw = torch.rand(toy.n_symbols, toy.dim) - 0.5
         self.E = nn.Parameter((toy.embed_scale * draw).double())
