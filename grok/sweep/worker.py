@@ -45,7 +45,9 @@ def work(pipe: Connection, parent: int, runs_dir: Path, retrain: bool) -> None:
     """
     os.environ.update(_ONE_THREAD)
     _end_with_parent()
-    with SignalCatcher() as catcher, suppress(EOFError, OSError):
+    catcher = SignalCatcher()
+    catcher.install()  # and never left: a signal on the way out of the process disturbs nothing
+    with suppress(EOFError, OSError):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         while (configs := _next(pipe, parent, catcher)) is not None:
             if not _train(configs, pipe, catcher, runs_dir, retrain):
