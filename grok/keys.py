@@ -37,6 +37,7 @@ FAMILY_MEANINGS = {
     "ablation": "Ablations: loss on all pairs with a part of a one-layer network replaced",
     "repr": "RepresentationQuality: principal components and parallelograms of the embedding",
     "irrep": "IrrepMeasures: the same for the irreducible representations of any finite group",
+    "dynamics": "NormDynamics: what every update adds to the norm of sets of parameters",
 }
 
 KEYS: tuple[Key, ...] = (
@@ -744,6 +745,102 @@ KEYS: tuple[Key, ...] = (
         "accuracy on all pairs, training and test",
         "Liu et al. 2022, figure 3",
     ),
+    Key(
+        "norm/theta/<set>",
+        "dynamics",
+        "‖θ‖₂ of a set of parameters; sets: all, encoder (all but embeddings and read-out), the groups embed, pos, attn.qk, attn.ov, mlp, ln, bias, unembed, and layer.<i>; `all` is read by the family norm here and for grad and delta",
+        "Merrill et al. 2021, A",
+    ),
+    Key("norm/rms/<set>", "dynamics", "‖θ‖₂ / √n, n the number of weights of the set", ""),
+    Key("norm/grad/<set>", "dynamics", "as norm/grad/all, of a set", ""),
+    Key(
+        "norm/delta/<set>", "dynamics", "as norm/delta/all, of a set", "Merrill et al. 2021, fig. 5"
+    ),
+    Key(
+        "norm/cum_delta_sq/<set>",
+        "dynamics",
+        "Σ ‖δ‖² over all updates δ so far, weight decay included",
+        "Merrill et al. 2021, 3.2",
+    ),
+    Key(
+        "norm/cum_cross/<set>",
+        "dynamics",
+        "2 Σ θ·δ, θ before each update; with norm/cum_delta_sq the growth of ‖θ‖²",
+        "Merrill et al. 2021, 3.2",
+    ),
+    Key(
+        "norm/misaligned_share/<set>",
+        "dynamics",
+        "Σ ‖δ‖² / (‖θ_t‖² − ‖θ_0‖²): 1 = updates at right angles to θ, below 1 outward drift, above 1 or negative inward drift; NaN at step 0",
+        "",
+    ),
+    Key(
+        "norm/identity_residual/<set>",
+        "dynamics",
+        "|‖θ_t‖² − ‖θ_0‖² − Σ ‖δ‖² − 2 Σ θ·δ| / ‖θ_t‖²: rounding, or updates that were not added up",
+        "",
+    ),
+    Key(
+        "norm/pyth_ratio/<set>",
+        "dynamics",
+        "(‖θ_t‖² − ‖θ_{t−1}‖²) / ‖δ‖² of the last update: 1 = at right angles, above 0 = growth",
+        "",
+    ),
+    Key(
+        "norm/kappa/<set>",
+        "dynamics",
+        "‖δ‖ / ‖ηθ‖ of the last update, η the rate of each weight",
+        "Merrill et al. 2021, 3.2",
+    ),
+    Key(
+        "norm/wd_part/<set>",
+        "dynamics",
+        "‖ηλθ‖ / ‖δ‖ of the last update: share of decoupled weight decay",
+        "",
+    ),
+    Key(
+        "norm/cum_decay/<set>",
+        "dynamics",
+        "2 Σ θ·ηλθ over all updates: what decoupled decay has taken of norm/cum_cross",
+        "",
+    ),
+    Key(
+        "norm/equilibrium/<set>",
+        "dynamics",
+        "norm at which decay takes what updates like the last, δ + ηλθ at right angles to θ, add: ‖δ + ηλθ‖ / √(k(2 − k)), k = ‖ηλθ‖/‖θ‖; infinite without decay",
+        "",
+    ),
+    Key(
+        "norm/decay_threshold/<set>",
+        "dynamics",
+        "λ + (‖θ_t‖² − ‖θ_0‖²) / (2 Σ η‖θ‖²): decoupled decay that would have balanced the growth so far, to first order",
+        "",
+    ),
+    Key(
+        "align/theta_delta/<set>",
+        "dynamics",
+        "cos(θ, δ) of the last update, θ before it",
+        "Merrill et al. 2021, fig. 5",
+    ),
+    Key(
+        "align/theta_neggrad/<set>",
+        "dynamics",
+        "cos(θ, −∇L), L the whole training loss (and l1 penalty) at these parameters",
+        "Merrill et al. 2021, 3.2",
+    ),
+    Key(
+        "align/delta_neggrad/<set>",
+        "dynamics",
+        "cos(δ, −g) of the last update, g the gradient that the optimiser was given for it",
+        "",
+    ),
+    Key("dir/cos_init/<set>", "dynamics", "cos(θ_t, θ_0)", ""),
+    Key(
+        "dir/cos_prev/<set>",
+        "dynamics",
+        "cos(θ_t, θ_{t−lag}), read at multiples of `measures.dynamics.lag`",
+        "Merrill et al. 2021, fig. 1",
+    ),
     Key("onset/<what>", "summary", "first reading at which it was reached; null = never", ""),
     Key("speed/steps_per_second", "summary", "updates per second, readings included", ""),
 )
@@ -756,5 +853,10 @@ def find_key(key: str) -> Key | None:
     return next(iter(exact + [row for row in KEYS if _regex(row.pattern).fullmatch(key)]), None)
 
 
+_SET = r"(?:all|encoder|embed|pos|attn\.qk|attn\.ov|mlp|ln|bias|unembed|layer\.\d+)"
+_FIELDS = {"set": _SET, "parameter": rf"(?!{_SET}$)[^/]+"}
+"""What stands for a field that is not any text without a slash; no parameter is named like a set."""
+
+
 def _regex(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"<[a-z_]+>", "[^/]+", pattern))
+    return re.compile(re.sub(r"<([a-z_]+)>", lambda m: _FIELDS.get(m[1], "[^/]+"), pattern))

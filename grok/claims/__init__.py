@@ -14,6 +14,7 @@ PAPERS: dict[str, str] = {
     "inductive-bias": "grok.claims.inductive_bias",
     "progress-measures": "grok.claims.progress_measures",
     "effective-theory": "grok.claims.effective_theory",
+    "norm-growth": "grok.claims.norm_growth",
 }
 """Papers that have claims, and the module with their ``CLAIMS``."""
 

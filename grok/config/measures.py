@@ -5,6 +5,7 @@ from typing import Literal
 
 from grok.config.schedule import Schedule
 from grok.inputs import check_choices
+from grok.models.parameter_sets import SET_KINDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,32 @@ class IrrepConfig(FamilyConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DynamicsConfig(FamilyConfig):
+    """Norm dynamics: sums over every update, kept with the run's state while it is enabled.
+
+    As for the kernels, choose the settings before the run starts. A run that had it off is replayed
+    from its start, since no checkpoint tells what every update did.
+    """
+
+    enabled: bool = False
+    sets: tuple[str, ...] = ("all", "encoder")
+    """Sets of parameters: all; encoder (all but embeddings and read-out); groups (embed, pos,
+    attn.qk, attn.ov, mlp, ln, bias, unembed); layers."""
+    lag: int = 200
+    """Direction cosines are with the parameters so many updates before, at multiples of it that are
+    read; 0 for none."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown sets and a negative lag."""
+        if wrong := [kind for kind in self.sets if kind not in SET_KINDS]:
+            raise ValueError(
+                f"measures.dynamics.sets has {wrong[0]}: allowed are {', '.join(SET_KINDS)}"
+            )
+        if self.lag < 0:
+            raise ValueError(f"measures.dynamics.lag={self.lag} is negative")
+
+
+@dataclass(frozen=True, kw_only=True)
 class MeasuresConfig:
     """Which measures are read during the run, and when. None of them changes the training."""
 
@@ -132,6 +159,9 @@ class MeasuresConfig:
     repr: FamilyConfig = field(default_factory=lambda: FamilyConfig(enabled=False))
     """RepresentationQuality: principal components of the embedding, and for toy networks its
     parallelograms."""
+    dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
+    """NormDynamics: what every update adds to the norm of sets of parameters, alignments, and how
+    fast directions turn."""
 
     @property
     def reads_circuit(self) -> bool:
@@ -139,16 +169,16 @@ class MeasuresConfig:
         return self.progress.enabled or self.hindsight.enabled or self.ablation.enabled
 
 
-ON_TOY = ("task", "norm", "weights", "hessian", "repr")
+ON_TOY = ("task", "norm", "weights", "hessian", "repr", "dynamics")
 """Families that can be read on toy networks."""
 
-ON_IMAGES = ("task", "norm", "weights", "hessian")
+ON_IMAGES = ("task", "norm", "weights", "hessian", "dynamics")
 """Families that can be read on perceptrons of images."""
 
 ON_OWN_NETWORK = {"toy": ON_TOY, "images": ON_IMAGES}
 """Families by problem, where the network is not a transformer."""
 
-ON_ANY_PROBLEM = ("task", "norm", "attention", "compress", "weights", "hessian")
+ON_ANY_PROBLEM = ("task", "norm", "attention", "compress", "weights", "hessian", "dynamics")
 """Families that need a transformer and no pairs (a, b)."""
 
 

@@ -24,6 +24,7 @@ from grok.measures import (
     irrep_measures,
     kernel_drift,
     loss_curvature,
+    norm_dynamics,
     norm_growth,
     progress_measures,
     representation_quality,
@@ -222,3 +223,17 @@ class RepresentationQuality(MeasureCallback):
 
     def __init__(self, schedule: Schedule | None = None, embedding: Find | None = None) -> None:
         super().__init__(representation_quality, schedule, embedding=embedding)
+
+
+class NormDynamics(MeasureCallback):
+    """What every update adds to the norm, on a :class:`StackTask` whose config enables it.
+
+    The stack adds up; nothing is read of a run whose first updates were not added, which is
+    replayed when it has ended. Which sets of parameters is in the ``measures.dynamics`` of the
+    run's config.
+    """
+
+    needs_update = True
+
+    def __init__(self, schedule: Schedule | None = None) -> None:
+        super().__init__(norm_dynamics, schedule)

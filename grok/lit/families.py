@@ -12,6 +12,7 @@ from grok.lit.callbacks import (
     IrrepMeasures,
     KernelDrift,
     LossCurvature,
+    NormDynamics,
     NormGrowth,
     ProgressInHindsight,
     ProgressMeasures,
@@ -37,6 +38,7 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "ablation": Ablations,
     "irrep": IrrepMeasures,
     "repr": RepresentationQuality,
+    "dynamics": NormDynamics,
 }
 """Callback of each measure family, under the family's name in the config."""
 

@@ -3,6 +3,7 @@
 from grok.measures.ablation import ablations as ablations
 from grok.measures.attention import attention_saturation as attention_saturation
 from grok.measures.compress import compressibility as compressibility
+from grok.measures.dynamics import norm_dynamics as norm_dynamics
 from grok.measures.fourier import fourier_components as fourier_components
 from grok.measures.hessian import loss_curvature as loss_curvature
 from grok.measures.hindsight import hindsight as hindsight
@@ -15,6 +16,7 @@ from grok.measures.shortcut import scale_shortcut as scale_shortcut
 from grok.measures.snapshot import Ablated as Ablated
 from grok.measures.snapshot import Circuit as Circuit
 from grok.measures.snapshot import Composition as Composition
+from grok.measures.snapshot import Dynamics as Dynamics
 from grok.measures.snapshot import Measure as Measure
 from grok.measures.snapshot import MissingPart as MissingPart
 from grok.measures.snapshot import Readings as Readings
@@ -38,5 +40,6 @@ MEASURES: dict[str, Measure] = {
     "ablation": ablations,
     "irrep": irrep_measures,
     "repr": representation_quality,
+    "dynamics": norm_dynamics,
 }
 """Measure of each family, under the family's name in the config."""

@@ -121,6 +121,29 @@ class Symbols(NamedTuple):
     """Training pairs."""
 
 
+class Dynamics(NamedTuple):
+    """What the updates of a run did to its parameters, sums over all of them by parameter."""
+
+    squares: ByName
+    """Sum of |delta|^2, ``[run]``."""
+    cross: ByName
+    """Sum of theta . delta, theta before the update, ``[run]``."""
+    rate_squares: ByName
+    """Sum of eta |theta|^2, theta before the update, ``[run]``."""
+    rates: ByName
+    """Learning rate of the last update, ``[run]``; 0 before the first."""
+    decays: ByName
+    """Weight decay, ``[run]``."""
+    is_decoupled: bool
+    """Whether an update has the part - eta lambda theta."""
+    gradient: ByName | None
+    """What the optimiser was given for the last update; None where that was not kept."""
+    lagged: ByName | None
+    """Parameters ``lag`` updates before; None except at multiples of it."""
+    sets: tuple[str, ...]
+    """Kinds of sets of parameters that are asked for."""
+
+
 class Snapshot:
     """A model at one step.
 
@@ -150,6 +173,7 @@ class Snapshot:
         ablated: The network with a part of it replaced.
         composition: What the composition of a group is read from.
         symbols: Embeddings of a toy network.
+        dynamics: What all updates so far did.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
         is_cyclic: Whether row a of the embedding stands for the number a mod p; the elements of
@@ -178,6 +202,7 @@ class Snapshot:
         ablated: Callable[[], Ablated] | None = None,
         composition: Callable[[], Composition] | None = None,
         symbols: Callable[[], Symbols] | None = None,
+        dynamics: Callable[[], Dynamics] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
         is_cyclic: bool = True,
@@ -205,6 +230,7 @@ class Snapshot:
             "ablated": ablated,
             "composition": composition,
             "symbols": symbols,
+            "dynamics": dynamics,
         }
 
     def has(self, name: str) -> bool:
@@ -302,3 +328,8 @@ class Snapshot:
     def symbols(self) -> Symbols:
         """Embeddings of the symbols of a toy network."""
         return self._get("symbols")
+
+    @cached_property
+    def dynamics(self) -> Dynamics:
+        """What all updates so far did."""
+        return self._get("dynamics")

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
+from grok.models.parameter_sets import parameter_group
 from grok.training.problem import Network
 
 Group = Literal["embed", "unembed", "rest"]
@@ -79,11 +80,16 @@ def rate_group(name: str) -> Group:
     return "unembed" if name in ("W_U", "b_U") else "rest"
 
 
+_DECAY_GROUPS = {
+    "pos": "embed",
+    "ln": "norm",
+    "attn.qk": "matrix",
+    "attn.ov": "matrix",
+    "mlp": "matrix",
+}
+
+
 def group_of(name: str) -> str:
-    """Group of a parameter: embed, unembed, bias, norm or matrix."""
-    block, _, last = name.rpartition(".")
-    if block.rpartition(".")[2].startswith("ln"):
-        return "norm"
-    if last.startswith("b_"):
-        return "bias"
-    return {"W_E": "embed", "W_pos": "embed", "W_U": "unembed"}.get(last, "matrix")
+    """Group of a parameter that may be exempt from decay: embed, unembed, bias, norm or matrix."""
+    group = parameter_group(name)
+    return _DECAY_GROUPS.get(group, group)

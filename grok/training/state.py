@@ -8,18 +8,25 @@ from grok.training.stack import Stack
 
 
 def state_of(stack: Stack, run: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Parameters of one run by name, and its optimiser's state as ``<moment>.<parameter>``."""
+    """Parameters of one run by name, and what else an update needs, by name.
+
+    That is the optimiser's state as ``<moment>.<parameter>``, and the sums over every update if
+    the run keeps them.
+    """
     parameters = {name: x[run].detach().cpu() for name, x in stack.named(stack.theta).items()}
     moments = {
         f"{moment}.{name}": x[run].cpu()
         for moment, flat in stack.optimizer.state.items()
         for name, x in stack.named(flat).items()
     }
-    return parameters, moments
+    sums = {} if stack.sums is None else stack.sums.of_run(run)
+    return parameters, moments | sums
 
 
 def restore(stack: Stack, run: int, step: int, state: Mapping[str, Tensor]) -> None:
     """Put a run's parameters and moments back; all runs of a stack resume at one step.
+
+    Sums over every update are dropped if they were not kept from the start.
 
     Raises:
         ValueError: If a tensor is missing or has another shape.
@@ -27,6 +34,8 @@ def restore(stack: Stack, run: int, step: int, state: Mapping[str, Tensor]) -> N
     show(stack, run, step, state)
     for moment, flat in stack.optimizer.state.items():
         _place(stack, run, flat, f"{moment}.", state)
+    if stack.sums is not None and not stack.sums.restore(run, stack.theta, state):
+        stack.sums = None
 
 
 def show(stack: Stack, run: int, step: int, parameters: Mapping[str, Tensor]) -> None:

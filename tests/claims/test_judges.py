@@ -17,6 +17,7 @@ from tests.claims import (
     broken_inductive_bias,
     broken_theory,
     published,
+    published_growth,
     published_images,
     published_progress,
     published_theory,
@@ -34,7 +35,7 @@ from tests.claims.store import (
 )
 
 Stored = Callable[[Claim], tuple[Path, Plan]]
-SOURCES = (published, published_progress, published_theory, published_images)
+SOURCES = (published, published_progress, published_theory, published_images, published_growth)
 PUBLISHED = {id: x for source in SOURCES for id, x in source.PUBLISHED.items()}
 UNIT = {id: x for source in SOURCES for id, x in source.UNIT.items()}
 TRAINED = [claim for claim in CLAIMS.values() if claim.tier != "U"]

@@ -208,6 +208,8 @@ def test_measures_have_families_that_the_union_knows() -> None:
         ("progress", "keys"),
         ("progress", "rule"),
         ("irrep", "keys"),
+        ("dynamics", "sets"),
+        ("dynamics", "lag"),
     }
 
 

@@ -51,6 +51,10 @@ CASES = {
     ),
     "fresh sequences": on_sequences("digit_addition"),
     "sequences in batches": on_sequences("repeated_subsequence", n_train=30, dropout=0.2),
+    "norm dynamics": run_config(
+        measures=measures(task=EVERY_UPDATE, dynamics=Schedule(every=20)),
+        checkpoint=CheckpointConfig(every=20),
+    ),
     "blocks of 100 updates": run_config(
         measures=measures(**dict.fromkeys(("task", "norm", "compress"), RARELY)), n_steps=230
     ),

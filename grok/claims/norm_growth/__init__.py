@@ -1,0 +1,7 @@
+"""Claims of Merrill et al. 2021 on growth of the parameter norm, homogeneity and saturation."""
+
+from grok.claims.claim import Claim, claims_in
+from grok.claims.norm_growth import growth
+
+CLAIMS: tuple[Claim, ...] = claims_in(growth)
+"""All of them, in the order of the modules."""
