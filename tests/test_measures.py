@@ -15,6 +15,7 @@ from grok.config.measures import (
     IrrepConfig,
     MeasuresConfig,
     ProgressConfig,
+    SaturationConfig,
 )
 from grok.keys import KEYS, find_key
 from grok.measures import MEASURES, MissingPart, Snapshot, compressibility
@@ -49,6 +50,7 @@ def make(n_steps: int = 3, n_runs: int = 2, **fields: Any) -> Stack:
         ablation=FamilyConfig(enabled=fields.get("n_layers", 1) == 1),
         irrep=IrrepConfig(enabled=True),
         dynamics=DynamicsConfig(enabled=True, sets=SET_KINDS, lag=3),
+        saturation=SaturationConfig(check_convergence=True),
     )
     configs = [
         tiny(
@@ -128,6 +130,7 @@ def test_every_part_of_a_snapshot_is_computed_at_most_once() -> None:
         *("attn_out", "shortcut", "mirrored"),
         *("initial", "kernels", "hessian", "circuit", "ablated", "composition"),
         "dynamics",
+        *("saturated", "network"),
     )
     sources: dict[str, Any] = {name: counted(calls, name, getattr(whole, name)) for name in parts}
     snapshot = Snapshot(3, whole.params, loss=whole.loss, **sources)
@@ -149,6 +152,9 @@ def test_every_part_of_a_snapshot_is_computed_at_most_once() -> None:
         ("hessian", "hessian"),
         ("progress", "circuit"),
         ("irrep", "composition"),
+        ("saturation", "saturated"),
+        ("homogeneity", "network"),
+        ("heads", "scores"),
     ],
 )
 def test_a_measure_names_the_part_that_a_snapshot_lacks(family: str, part: str) -> None:

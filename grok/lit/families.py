@@ -7,8 +7,10 @@ from grok.config.measures import readable_on
 from grok.lit.callbacks import (
     Ablations,
     AttentionSaturation,
+    AttentionStats,
     Compressibility,
     FourierComponents,
+    Homogeneity,
     IrrepMeasures,
     KernelDrift,
     LossCurvature,
@@ -17,6 +19,7 @@ from grok.lit.callbacks import (
     ProgressInHindsight,
     ProgressMeasures,
     RepresentationQuality,
+    Saturation,
     ScaleShortcut,
     TaskReadings,
     WeightSpectra,
@@ -39,6 +42,9 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "irrep": IrrepMeasures,
     "repr": RepresentationQuality,
     "dynamics": NormDynamics,
+    "saturation": Saturation,
+    "homogeneity": Homogeneity,
+    "heads": AttentionStats,
 }
 """Callback of each measure family, under the family's name in the config."""
 

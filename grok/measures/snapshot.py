@@ -17,7 +17,10 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
+from grok.config.measures import MeasuresConfig
 from grok.data.toy_config import ToyConfig
+from grok.measures.saturated import Saturated
+from grok.metrics.homogeneity import Network
 
 Readings = dict[str, Tensor]
 Measure = Callable[["Snapshot"], Readings]
@@ -174,6 +177,10 @@ class Snapshot:
         composition: What the composition of a group is read from.
         symbols: Embeddings of a toy network.
         dynamics: What all updates so far did.
+        saturated: The network beside its saturated ones.
+        network: Outputs ``[run, n]`` on fixed examples as a function of the parameters, or several
+            by name, ``logits`` first.
+        measures: Settings of the measure families; None for those by default.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
         is_cyclic: Whether row a of the embedding stands for the number a mod p; the elements of
@@ -203,12 +210,16 @@ class Snapshot:
         composition: Callable[[], Composition] | None = None,
         symbols: Callable[[], Symbols] | None = None,
         dynamics: Callable[[], Dynamics] | None = None,
+        saturated: Callable[[], Saturated] | None = None,
+        network: Callable[[], Network] | None = None,
+        measures: MeasuresConfig | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
         is_cyclic: bool = True,
     ) -> None:
         self.step = step
         self.params = params
+        self.measures = measures or MeasuresConfig()
         self.loss = loss
         self.active = active
         self.is_cyclic = is_cyclic
@@ -231,6 +242,8 @@ class Snapshot:
             "composition": composition,
             "symbols": symbols,
             "dynamics": dynamics,
+            "saturated": saturated,
+            "network": network,
         }
 
     def has(self, name: str) -> bool:
@@ -333,3 +346,13 @@ class Snapshot:
     def dynamics(self) -> Dynamics:
         """What all updates so far did."""
         return self._get("dynamics")
+
+    @cached_property
+    def saturated(self) -> Saturated:
+        """The network beside its saturated ones."""
+        return self._get("saturated")
+
+    @cached_property
+    def network(self) -> Network:
+        """Outputs on fixed examples as a function of the parameters."""
+        return self._get("network")

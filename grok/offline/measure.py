@@ -15,7 +15,7 @@ from grok.offline.source import DataOptions, Loaded, ModelOptions, Source
 from grok.offline.split import inferred_split
 from grok.training import Stack, problem_of, show
 
-COSTLY = ("kernel", "hessian", "ablation")
+COSTLY = ("kernel", "hessian", "ablation", "saturation", "homogeneity")
 """Families that are read only if they are named."""
 
 OF_CIRCUIT = ("progress", "ablation")

@@ -6,14 +6,16 @@ Shapes as in :mod:`grok.training.sequence_batch`.
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from grok.models.activations import Attend
+from grok.training.saturation import Saturating, examples_network, saturated
 from grok.training.sequence_batch import Batch, predicting
 
 if TYPE_CHECKING:
@@ -43,32 +45,58 @@ def sequence_parts(stack: "Stack[SequenceProblem]") -> dict[str, Any]:
     batches = cache(lambda: {"train": problem.whole(stack.step), "test": problem.test})
     outputs = cache(lambda: {s: _forward(problem, params, b) for s, b in batches().items()})
 
+    measures = stack.config.measures
+
+    def answered(split: str, f: Tensor) -> tuple[Tensor, Tensor]:
+        labels = rearrange(batches()[split].labels, "run batch scored -> run (batch scored)")
+        return problem.readout_scale * f, labels
+
     def predictions() -> dict[str, tuple[Tensor, Tensor]]:
-        return {
-            split: (
-                problem.readout_scale * outputs()[split].logits,
-                rearrange(batch.labels, "run batch scored -> run (batch scored)"),
-            )
-            for split, batch in batches().items()
-        }
+        return {split: answered(split, output.logits) for split, output in outputs().items()}
+
+    def first(n: int) -> Tensor:
+        return torch.cat([batch.inputs[:, :n] for batch in batches().values()], dim=1)
+
+    def logits(weights: Mapping[str, Tensor], attend: Attend | None) -> dict[str, Tensor]:
+        forward = partial(_forward, problem, weights, attend=attend)
+        return {split: forward(batch).logits for split, batch in batches().items()}
+
+    saturating = Saturating(
+        logits, lambda: {split: x.logits for split, x in outputs().items()}, answered
+    )
 
     return dict(
-        scores=lambda: _scores(problem, params, batches()),
+        scores=lambda: _scores(problem, params, first(N_SCORES)),
         pre_logits=lambda: {split: out.pre_logits for split, out in outputs().items()},
         attn_out=lambda: {split: out.attn_out for split, out in outputs().items()},
         predictions=predictions,
+        saturated=lambda: saturated(
+            problem.model,
+            params,
+            first(measures.saturation.n_examples),
+            measures.saturation,
+            saturating,
+        ),
+        network=lambda: examples_network(
+            problem.model, first(measures.homogeneity.n_examples), "all"
+        ),
         places=(lambda: _places(problem, predictions())) if problem.sizes.places else None,
         loss=lambda h, labels: problem.loss(h, labels, torch.float64),
     )
 
 
-def _forward(problem: "SequenceProblem", params: Mapping[str, Tensor], batch: Batch) -> _Output:
+def _forward(
+    problem: "SequenceProblem",
+    params: Mapping[str, Tensor],
+    batch: Batch,
+    attend: Attend | None = None,
+) -> _Output:
     """One split, in chunks."""
     n_read = problem.sizes.n_read
     size = max(CHUNK // batch.inputs.shape[-1], 1)
     chunks = []
     for inputs, rows in zip(batch.inputs.split(size, 1), batch.rows.split(size, 1), strict=True):
-        full = problem.model.forward(params, inputs, read=n_read)
+        full = problem.model.forward(params, inputs, read=n_read, attend=attend)
         attn_out = [predicting(b.attn_out[:, :, -n_read:], rows) for b in full.blocks]
         chunks.append((predicting(full.logits, rows), predicting(full.pre_logits, rows), attn_out))
     logits, pre_logits, layers = zip(*chunks, strict=True)
@@ -77,10 +105,9 @@ def _forward(problem: "SequenceProblem", params: Mapping[str, Tensor], batch: Ba
 
 
 def _scores(
-    problem: "SequenceProblem", params: Mapping[str, Tensor], batches: Mapping[str, Batch]
+    problem: "SequenceProblem", params: Mapping[str, Tensor], inputs: Int[Tensor, "run batch pos"]
 ) -> list[Float[Tensor, "run batch head query key"]]:
-    """Scores of all query rows by layer, on the first sequences of each split."""
-    inputs = torch.cat([batch.inputs[:, :N_SCORES] for batch in batches.values()], dim=1)
+    """Scores of all query rows by layer."""
     return [block.scores for block in problem.model.forward(params, inputs).blocks]
 
 

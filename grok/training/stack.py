@@ -188,6 +188,7 @@ class Stack(Generic[P]):
             initial=lambda: self.named(self.initial),
             hessian=lambda: hessian(self),
             dynamics=None if sums is None else lambda: sums.part(self.config, self.step),
+            measures=self.config.measures,
             active=self.alive.clone(),
             **self.problem.parts(self),
         )

@@ -154,7 +154,7 @@ BEYOND: dict[str, Sequence[Change | list[Change]]] = {
     "ET-D4": [
         train("dropout 0.0", (300, 300, None)),
         train("dropout 0.4", (400, 400, None)),
-        test("dropout 0.4", (900, 800, None)),
+        test("dropout 0.4", (None, 800, None)),
         test("dropout 0.4", 2000),
         test("dropout 0.0", 1000),
     ],

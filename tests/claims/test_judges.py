@@ -18,6 +18,7 @@ from tests.claims import (
     broken_theory,
     published,
     published_growth,
+    published_homogeneity,
     published_images,
     published_progress,
     published_theory,
@@ -35,7 +36,14 @@ from tests.claims.store import (
 )
 
 Stored = Callable[[Claim], tuple[Path, Plan]]
-SOURCES = (published, published_progress, published_theory, published_images, published_growth)
+SOURCES = (
+    published,
+    published_progress,
+    published_theory,
+    published_images,
+    published_growth,
+    published_homogeneity,
+)
 PUBLISHED = {id: x for source in SOURCES for id, x in source.PUBLISHED.items()}
 UNIT = {id: x for source in SOURCES for id, x in source.UNIT.items()}
 TRAINED = [claim for claim in CLAIMS.values() if claim.tier != "U"]

@@ -210,6 +210,15 @@ def test_measures_have_families_that_the_union_knows() -> None:
         ("irrep", "keys"),
         ("dynamics", "sets"),
         ("dynamics", "lag"),
+        ("saturation", "factor"),
+        ("saturation", "tol"),
+        ("saturation", "n_examples"),
+        ("saturation", "check_convergence"),
+        ("homogeneity", "scales"),
+        ("homogeneity", "n_examples"),
+        ("heads", "tol"),
+        ("heads", "argmax_below"),
+        ("heads", "mean_from"),
     }
 
 

@@ -108,7 +108,10 @@ def test_runs_of_a_stack_are_these_runs_alone(problem: ProblemName, regime: str)
             torch.testing.assert_close(readings[key][run], value[0], msg=key)
 
 
-FAMILIES = ("task", "norm", "attention", "compress", "weights", "hessian")
+FAMILIES = (
+    *("task", "norm", "attention", "compress", "weights", "hessian"),
+    *("saturation", "homogeneity", "heads"),
+)
 
 
 def all_readings(stack: Stack[SequenceProblem]) -> Readings:
