@@ -73,6 +73,12 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("acc/occurrence/<i>/<split>", "task", "accuracy of these tokens", ""),
     Key(
+        "loss/unigram/<split>",
+        "task",
+        "loss on the split of a prediction by the frequencies (each count + 1) of the training part; a language model that is no better has collapsed",
+        "Merrill et al. 2021, 4.1",
+    ),
+    Key(
         "acc/test_mirrored",
         "task",
         "the same among the test pairs (a, b) with (b, a) trained on; commutative operations only",

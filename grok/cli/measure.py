@@ -134,7 +134,9 @@ def _heading(measured: Any) -> dict[str, str]:
 
 
 def _sequences(config: Any) -> str:
-    """What a run on sequences learns from."""
+    """What a run on sequences or on a text learns from."""
+    if config.problem == "language":
+        return f"{config.text.name}, part {config.text.trained_part}, {config.text.mode}"
     n = config.sequence.n_train
     train = f"{n} sequences, seed {config.data.split_seed}" if n else "fresh at every update"
     return f"{config.problem}, {train}"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 ProblemName = Literal[
-    "pairs", "toy", "images", "digit_addition", "repeated_subsequence", "skip_trigram"
+    "pairs", "toy", "images", "language", "digit_addition", "repeated_subsequence", "skip_trigram"
 ]
-"""What a run learns; all but ``pairs``, ``toy`` and ``images`` are sequences."""
+"""What a run learns; all but ``pairs``, ``toy``, ``images`` and ``language`` are sequences."""
 
 MAX_DIGITS = 17
 """Most digits whose sums are exact in 64-bit integers."""

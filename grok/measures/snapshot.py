@@ -181,6 +181,7 @@ class Snapshot:
         network: Outputs ``[run, n]`` on fixed examples as a function of the parameters, or several
             by name, ``logits`` first.
         measures: Settings of the measure families; None for those by default.
+        unigram: By split, loss of a prediction by the frequencies of the training part alone.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
         is_cyclic: Whether row a of the embedding stands for the number a mod p; the elements of
@@ -213,6 +214,7 @@ class Snapshot:
         saturated: Callable[[], Saturated] | None = None,
         network: Callable[[], Network] | None = None,
         measures: MeasuresConfig | None = None,
+        unigram: Callable[[], ByName] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
         is_cyclic: bool = True,
@@ -244,6 +246,7 @@ class Snapshot:
             "dynamics": dynamics,
             "saturated": saturated,
             "network": network,
+            "unigram": unigram,
         }
 
     def has(self, name: str) -> bool:
@@ -311,6 +314,11 @@ class Snapshot:
     def mirrored(self) -> Bool[Tensor, "run test"]:
         """Whether the mirror of a test pair is trained on."""
         return self._get("mirrored")
+
+    @cached_property
+    def unigram(self) -> Mapping[str, Float64[Tensor, " run"]]:
+        """Loss of a prediction by frequency alone, by split."""
+        return self._get("unigram")
 
     @cached_property
     def kernels(self) -> KernelPair:

@@ -15,13 +15,16 @@ def task(snapshot: Snapshot) -> Readings:
     Of a commutative operation also the accuracy on the test pairs whose mirror is trained on
     and on the others: NaN where there are none. A network that has learned no more than that
     ab = ba is right on the former alone. Of sequences also loss and accuracy by place: of each
-    digit, or of each occurrence of a subsequence.
+    digit, or of each occurrence of a subsequence. Of language also what frequencies alone would
+    give: a model whose loss is no smaller has collapsed.
     """
     readings = loss_and_accuracy(snapshot, snapshot.predictions)
     if snapshot.has("mirrored"):
         right, mirrored = is_right(*snapshot.predictions["test"]), snapshot.mirrored
         readings["acc/test_mirrored"] = _share(right, mirrored)
         readings["acc/test_unmirrored"] = _share(right, ~mirrored)
+    if snapshot.has("unigram"):
+        readings |= {f"loss/unigram/{split}": x for split, x in snapshot.unigram.items()}
     if snapshot.has("places"):
         for place, predictions in snapshot.places.items():
             by_split = {f"{place}/{split}": each for split, each in predictions.items()}

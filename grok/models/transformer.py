@@ -3,7 +3,7 @@
 Decisions:
 
 - It reads pairs as ``a b =``, or whatever its :class:`~grok.models.shapes.Tokens` say.
-- Learned absolute positions; attention over all positions unless ``causal``.
+- Learned absolute positions, or none; attention over all positions unless ``causal``.
 - The residual stream is never normalised unless the placement says ``post``; every norm is on a
   read of the stream (``q``, ``k``, ``v``, ``mlp``, ``final``), on a branch (``peri``) or on
   projected queries and keys (``qk_proj``). One norm is shared by q, k and v.
@@ -101,7 +101,8 @@ class Transformer:
         offset = self.vocab * torch.arange(tokens.shape[0], device=tokens.device)
         rows = rearrange(params["W_E"], "run vocab d_model -> (run vocab) d_model")
         x = F.embedding(tokens + rearrange(offset, "run -> run 1 1"), rows)
-        x = x + params["W_pos"][:, :n_pos].unsqueeze(1)
+        if "W_pos" in params:
+            x = x + params["W_pos"][:, :n_pos].unsqueeze(1)
         blocks = []
         for layer in range(self.config.n_layers):
             is_last = layer == self.config.n_layers - 1

@@ -10,7 +10,7 @@ from typing import Any
 from grok.config import RunConfig, run_key
 from grok.config.measures import ON_OWN_NETWORK
 from grok.config.stacking import shared
-from grok.models.config import training_form
+from grok.models.config import TransformerConfig, training_form
 from grok.runs import RunStore
 from grok.sweep.local import default_workers
 from grok.sweep.state import run_state
@@ -57,6 +57,9 @@ def _sizes(config: RunConfig) -> tuple[Any, ...]:
     if config.problem == "images":
         images = replace(shared(config).images, directory="")
         return ("images", images, config.optim.loss, config.dtype, config.device)
+    if config.problem == "language":
+        text = replace(config.text, directory="")
+        return ("language", text, shared(config).model, config.dtype, config.threads, config.device)
     if config.problem != "pairs":
         sequence = config.sequence
         sizes = (*sequence.sizes(config.problem)[:5], sequence.n_train, sequence.batch_size)
@@ -93,6 +96,10 @@ def step_flops(config: RunConfig) -> float:
         return _toy_flops(config)
     if config.problem == "images":
         return _image_flops(config)
+    if config.problem == "language":
+        text = config.text
+        of_row = _transformer_flops(config.model, text.length, text.length, text.vocab + 1)
+        return 3.0 * text.batch_size * of_row
     if config.problem != "pairs":
         return _sequence_flops(config)
     model, n = config.model, config.data.n_elements
@@ -130,14 +137,16 @@ def _image_flops(config: RunConfig) -> float:
 
 
 def _sequence_flops(config: RunConfig) -> float:
-    """The same on sequences: all rows of every layer but the last, of which some are read."""
-    model, sizes = config.model, config.sequence.sizes(config.problem)
+    """The same on sequences."""
+    sizes = config.sequence.sizes(config.problem)
+    of_one = _transformer_flops(config.model, sizes.length - 1, sizes.n_read, sizes.n_classes)
+    return 3.0 * (config.sequence.batch_size or config.sequence.n_train) * of_one
+
+
+def _transformer_flops(model: TransformerConfig, n_pos: int, n_read: int, n_classes: int) -> float:
+    """Forward pass on a sequence: every row of each layer but the last, of which some are read."""
     d, m = model.d_model, 0 if model.attn_only else model.d_mlp
-    n_pos, n_read = sizes.length - 1, sizes.n_read
     of_row = 4 * d * d + 4 * d * m + 4 * d * n_pos  # queries, output, MLP, scores and values
     of_key = 4 * d * d
     rows = (model.n_layers - 1) * n_pos + n_read
-    per_sequence = (
-        rows * of_row + model.n_layers * n_pos * of_key + n_read * 2 * d * sizes.n_classes
-    )
-    return 3.0 * (config.sequence.batch_size or config.sequence.n_train) * per_sequence
+    return rows * of_row + model.n_layers * n_pos * of_key + n_read * 2 * d * n_classes

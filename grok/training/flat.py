@@ -40,13 +40,7 @@ class FlatLayout:
 
     def views(self, flat: Float[Tensor, "run weight"]) -> dict[str, Tensor]:
         """Parameters ``[run, ...]`` of full rows, or of their trained part, sharing memory."""
-        views, start = {}, 0
-        for name, shape in self.shapes.items():
-            stop = start + torch.Size(shape).numel()
-            if stop <= flat.shape[1]:
-                views[name] = flat[:, start:stop].unflatten(1, shape).detach()
-            start = stop
-        return views
+        return named_views(flat, self.shapes)
 
     def decays(self, exempt: tuple[str, ...]) -> Bool[Tensor, " weight"] | None:
         """Mask of the trained weights that decay; None when all do."""
@@ -63,6 +57,24 @@ class FlatLayout:
             found.append((group, slice(start, stop)))
             start = stop
         return found
+
+
+def named_views(
+    flat: Float[Tensor, "run weight"], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Tensor]:
+    """Tensors ``[run, ...]`` by name, sharing memory with rows where they lie one after another.
+
+    Args:
+        flat: Rows. They may end before the last tensors, which are then left out.
+        shapes: Shape of each tensor, without ``run``, in their order.
+    """
+    views, start = {}, 0
+    for name, shape in shapes.items():
+        stop = start + torch.Size(shape).numel()
+        if stop <= flat.shape[1]:
+            views[name] = flat[:, start:stop].unflatten(1, shape).detach()
+        start = stop
+    return views
 
 
 def row_norms(flat: Float[Tensor, "run weight"]) -> Float64[Tensor, " run"]:

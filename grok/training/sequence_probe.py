@@ -29,7 +29,7 @@ CHUNK = 16384
 """Tokens of one forward pass: it bounds the hidden activations."""
 
 
-class _Output(NamedTuple):
+class Output(NamedTuple):
     """What the probe keeps of a forward pass over one split."""
 
     logits: Float[Tensor, "run token cls"]
@@ -90,7 +90,7 @@ def _forward(
     params: Mapping[str, Tensor],
     batch: Batch,
     attend: Attend | None = None,
-) -> _Output:
+) -> Output:
     """One split, in chunks."""
     n_read = problem.sizes.n_read
     size = max(CHUNK // batch.inputs.shape[-1], 1)
@@ -101,7 +101,7 @@ def _forward(
         chunks.append((predicting(full.logits, rows), predicting(full.pre_logits, rows), attn_out))
     logits, pre_logits, layers = zip(*chunks, strict=True)
     attn_out = [torch.cat(layer, dim=1) for layer in zip(*layers, strict=True)]
-    return _Output(torch.cat(logits, dim=1), torch.cat(pre_logits, dim=1), attn_out)
+    return Output(torch.cat(logits, dim=1), torch.cat(pre_logits, dim=1), attn_out)
 
 
 def _scores(

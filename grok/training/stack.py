@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from grok.measures.snapshot import Snapshot
+from grok.training.adafactor import Adafactor
 from grok.training.curvature import hessian
 from grok.training.dynamics import StepSums
 from grok.training.flat import FlatLayout, row_norms
@@ -55,20 +56,22 @@ class Stack(Generic[P]):
         self.theta = self._rows_at_start()
         self.params = self.named(self.theta)
         self.leaves = [self.params[name].requires_grad_() for name in self.layout.trained]
-        decays = self.layout.decays(self.config.optim.decay_exempt)
-        self.optimizer = StackOptimizer(
-            self.configs,
-            None if decays is None else decays.to(self.device),
-            self.n_trained,
-            self.dtype,
-            self.device,
-            self.layout.groups() if any(c.optim.has_groups for c in self.configs) else None,
-        )
+        self.optimizer = self._chosen_optimizer()
         self.problem.start(self.params)
         self.sums: StepSums | None = None
         if self.config.measures.dynamics.enabled:
             lag = self.config.measures.dynamics.lag
             self.sums = StepSums(self.layout, self.optimizer, self.theta, lag)
+
+    def _chosen_optimizer(self) -> StackOptimizer:
+        decays = self.layout.decays(self.config.optim.decay_exempt)
+        decays = None if decays is None else decays.to(self.device)
+        groups = self.layout.groups() if any(c.optim.has_groups for c in self.configs) else None
+        place = (self.dtype, self.device, groups)
+        if self.config.optim.kind == "adafactor":
+            shapes = {name: self.layout.shapes[name] for name in self.layout.trained}
+            return Adafactor(self.configs, decays, shapes, *place)
+        return StackOptimizer(self.configs, decays, self.n_trained, *place)
 
     def _rows_at_start(self) -> Float[Tensor, "run weight"]:
         rows = self.layout.rows([self.problem.initial(config) for config in self.configs])
