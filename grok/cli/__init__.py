@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ A laboratory for grokking research.
   grok train EXPERIMENT [--field=value ...]   train a run, or go on with it
   grok sweep run SWEEP [--field=value ...]    train every run of a sweep file, one per core
   grok diagram SWEEP [--against=fig6a]        phase diagram of a sweep over two fields
+  grok correlate SWEEP [--at=500]             which readings say when a run generalises
   grok reproduce PAPER [--tier U,S]           train what a paper's claims need and judge them
   grok theory WHAT [--p P]                    what a theory predicts, with no network
   grok measure CHECKPOINT ...                 every measure on stored or published checkpoints
@@ -134,42 +136,6 @@ def _report(run: Any, as_json: bool) -> None:
         print_summary(found)
 
 
-def _sweep(arguments: list[str]) -> int:
-    from grok.cli.sweep import sweep
-
-    return sweep(arguments)
-
-
-def _diagram(arguments: list[str]) -> int:
-    from grok.cli.diagram import diagram
-
-    return diagram(arguments)
-
-
-def _reproduce(arguments: list[str]) -> int:
-    from grok.cli.reproduce import reproduce
-
-    return reproduce(arguments)
-
-
-def _theory(arguments: list[str]) -> int:
-    from grok.cli.theory import theory
-
-    return theory(arguments)
-
-
-def _measure(arguments: list[str]) -> int:
-    from grok.cli.measure import measure
-
-    return measure(arguments)
-
-
-def _convert(arguments: list[str]) -> int:
-    from grok.cli.measure import convert
-
-    return convert(arguments)
-
-
 def _list(arguments: list[str]) -> int:
     parser = Parser(prog="grok list", description="What there is, or what is stored.")
     kinds = ("experiments", "sweeps", "measures", "claims", "runs")
@@ -213,29 +179,27 @@ def _list_claims(paper: str | None, as_json: bool) -> int:
     return 0
 
 
-def _export(arguments: list[str]) -> int:
-    from grok.cli.store import export
+def _from(module: str, name: str) -> Callable[[list[str]], int]:
+    """A command that imports its module when it is called."""
 
-    return export(arguments)
+    def command(arguments: list[str]) -> int:
+        return getattr(import_module(f"grok.cli.{module}"), name)(arguments)
 
-
-def _remove(arguments: list[str]) -> int:
-    from grok.cli.store import remove
-
-    return remove(arguments)
+    return command
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "train": _train,
-    "sweep": _sweep,
-    "diagram": _diagram,
-    "reproduce": _reproduce,
-    "theory": _theory,
-    "measure": _measure,
-    "convert": _convert,
+    "sweep": _from("sweep", "sweep"),
+    "diagram": _from("diagram", "diagram"),
+    "correlate": _from("correlate", "correlate"),
+    "reproduce": _from("reproduce", "reproduce"),
+    "theory": _from("theory", "theory"),
+    "measure": _from("measure", "measure"),
+    "convert": _from("measure", "convert"),
     "list": _list,
-    "export": _export,
-    "rm": _remove,
+    "export": _from("store", "export"),
+    "rm": _from("store", "remove"),
 }
 
 
