@@ -8,7 +8,9 @@ import pytest
 
 from grok.cli import main
 from grok.formats import write_checkpoint
+from grok.sweep import read_sweep
 from tests.fourier_network import fourier_config, fourier_parameters
+from tests.sweep.toy_cells import passing, stored
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("configs/*/README.md")])
@@ -99,6 +101,10 @@ def test_commands_on_the_pages_run(
         arguments += ["--dry-run"]
     if arguments[0] in ("export", "measure"):
         assert main(["train", "readout_scale", *small]) == 0
+    if arguments[0] == "correlate":
+        for at, run in enumerate(read_sweep(arguments[1]).runs()):
+            values = {"norm/theta/all": {400: float(at)}}
+            stored(tmp_path / "runs", run.config, passing(10, 500 + at, 4000) | values)
     if "model.pt" in arguments:
         parts = (fourier_config(11, 1), 11, fourier_parameters(11, {3: 5.0}))
         write_checkpoint("model.pt", parts, "progress_measures")
