@@ -34,7 +34,7 @@ class ArmEvidence:
     def __init__(self, runs: Mapping[int, Run], n_steps: int) -> None:
         self.runs = {str(seed): run for seed, run in runs.items()}
         self.n_steps = n_steps
-        self._series: dict[tuple[str, str], Series] = {}
+        self._read: dict[str, dict[str, Series]] = {}
 
     def series(self, key: str, seed: str) -> Series:
         """Steps up to the claim's horizon, and values.
@@ -42,16 +42,23 @@ class ArmEvidence:
         Raises:
             NotRun: If the run has no such reading.
         """
-        if (seed, key) not in self._series:
-            try:
-                steps, values = self.runs[seed].series(key)
-            except ValueError as error:
-                key_of_run = self.runs[seed].key
-                hint = f"if it is of an older version, `grok rm {key_of_run}` and run again"
-                raise NotRun(f"{key_of_run}: {error}; {hint}") from error
-            kept = steps <= self.n_steps
-            self._series[seed, key] = steps[kept], values[kept]
-        return self._series[seed, key]
+        if seed not in self._read:  # whole: a claim may ask for hundreds of keys of a run
+            self._read[seed] = self.runs[seed].all_series()
+        if key not in self._read[seed]:
+            raise NotRun(self._unread(key, seed))
+        steps, values = self._read[seed][key]
+        kept = steps <= self.n_steps
+        return steps[kept], values[kept]
+
+    def _unread(self, key: str, seed: str) -> str:
+        """Which keys there are near it, and what to do."""
+        run = self.runs[seed]
+        try:
+            run.series(key)
+        except ValueError as error:
+            hint = f"if it is of an older version, `grok rm {run.key}` and run again"
+            return f"{run.key}: {error}; {hint}"
+        raise AssertionError(f"{run.key} has {key}")
 
     def each(self, key: str, function: Callable[[np.ndarray, np.ndarray], float]) -> Sample:
         """A function of steps and values, for each seed.

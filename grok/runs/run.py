@@ -20,6 +20,9 @@ from grok.runs.readings import merged, read_parts, select_keys, wide
 Status = Literal["running", "completed", "diverged", "interrupted", "failed"]
 """How a run stands. ``completed`` and ``diverged`` are done; a run nobody began is ``new``."""
 
+Series = tuple[Int64[np.ndarray, " reading"], Float64[np.ndarray, " reading"]]
+"""Steps at which a key was read, ascending, and its values."""
+
 # libyaml where it was built in: ten times as fast, and a report opens thousands of configs.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -118,16 +121,22 @@ class Run:
             found[key].add(step)
         return found
 
-    def series(
-        self, key: str
-    ) -> tuple[Int64[np.ndarray, " reading"], Float64[np.ndarray, " reading"]]:
+    def series(self, key: str) -> Series:
         """One key over the run: the steps at which it was read, ascending, and its values.
 
         Raises:
             ValueError: If the key was never read; names those near it.
         """
-        table = merged(select_keys(read_parts(self.readings_dir), [key]))
-        return table["step"].to_numpy(writable=True), table["value"].to_numpy(writable=True)
+        return _columns(merged(select_keys(read_parts(self.readings_dir), [key])))
+
+    def all_series(self) -> dict[str, Series]:
+        """Every key as :meth:`series` gives it; the files are read once."""
+        parts = merged(read_parts(self.readings_dir)).partition_by("key", as_dict=True)
+        return {str(key): _columns(table) for (key,), table in parts.items()}
+
+
+def _columns(table: pl.DataFrame) -> Series:
+    return table["step"].to_numpy(writable=True), table["value"].to_numpy(writable=True)
 
 
 def _status_problem(values: Any) -> str:
