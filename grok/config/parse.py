@@ -3,6 +3,7 @@
 Sources apply from left to right: the experiment's file, ``--seed``, then the other flags.
 """
 
+import copy
 import difflib
 import json
 import re
@@ -17,6 +18,7 @@ from jsonargparse import ArgumentParser, Namespace
 from grok.config.experiments import find_experiment
 from grok.config.key import flatten, to_dict
 from grok.config.language import with_settled_text
+from grok.config.parts import assembled
 from grok.config.schema import RunConfig
 from grok.inputs import InputError
 from grok.models.config import norm_fields
@@ -77,17 +79,31 @@ def load_run(path: Path, flags: Sequence[str] = (), group: str = "") -> RunConfi
 
 @lru_cache(maxsize=4096)
 def _loaded(path: Path, text: str, flags: tuple[str, ...], group: str) -> RunConfig:
-    """The run; remembered, since the parser takes a tenth of a second for one."""
-    config = run_parser().parse_args(_expand(flags), _base(path, text, group).clone())
-    return _instantiate(run_parser(), config)
+    """The run; the whole parser is asked where its parts do not tell, and says what is wrong."""
+    values, expanded = _values(path, text, group), _expand(flags)
+    try:
+        return assembled(values, expanded)
+    except Exception:  # whatever it was, the whole parser says it in its words
+        return whole(values, expanded)
+
+
+def whole(values: dict[Any, Any], flags: Sequence[str]) -> RunConfig:
+    """The run of a file's values with flags applied, by the parser of all fields.
+
+    Raises:
+        Exception: Of several kinds, all of them the user's input.
+    """
+    parser = run_parser()
+    config = parser.parse_args(list(flags), parser.parse_object(copy.deepcopy(values)))
+    return _instantiate(parser, config)
 
 
 @lru_cache(maxsize=64)
-def _base(path: Path, text: str, group: str) -> Namespace:
-    """What a file says, without flags. The cells of a sweep share it: parsing takes a while."""
+def _values(path: Path, text: str, group: str) -> dict[Any, Any]:
+    """What a file says; not to be changed."""
     values = _read_yaml(path, text)
     values.setdefault("tracking", {}).setdefault("group", group)
-    return run_parser().parse_object(values)
+    return values
 
 
 def _instantiate(parser: ArgumentParser, config: Namespace) -> RunConfig:
