@@ -47,9 +47,9 @@ def growth(run: Run) -> dict[str, float]:
         steps, norms = series_of(table, _NORM + name)
         peak = int(steps[np.where(np.isfinite(norms), norms, 0).argmax()])
         ends = _milestones(table)
-        found[f"fit/{name}/peak_step"] = peak
+        found[f"fit/{name}/peak_step"] = float(peak)
         if "test_acc_99" in ends:
-            found[f"fit/{name}/peak_lag"] = ends["test_acc_99"] - peak
+            found[f"fit/{name}/peak_lag"] = float(ends["test_acc_99"] - peak)
         for window, last in {"": None, "peak": peak, **ends}.items():
             suffix = f"/{window}" if window else ""
             fits = window_fits(run, name, last=last, table=table)

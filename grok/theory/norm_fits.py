@@ -114,7 +114,7 @@ def decay_bracket(
     Raises:
         ValueError: If decays do not ascend, or a change is NaN.
     """
-    if len(decays) != len(changes) or not (np.diff(decays) > 0).all() or np.isnan(changes).any():
+    if not (np.diff(decays) > 0).all() or np.isnan(changes).any():
         raise ValueError("decays must ascend, each with a change that is a number")
     grew = int(np.argmin(np.append(changes > 0, False)))  # before the first that did not
     edges = [-np.inf, *(float(x) for x in decays), np.inf]

@@ -41,14 +41,14 @@ def test_readings_that_are_no_norm_are_left_out_and_too_few_have_no_fit() -> Non
 
 
 def walk(decay: float, n_steps: int = 300, lr: float = 0.01) -> dict[str, float]:
-    """Sums of a random walk under decoupled decay, update by update."""
+    """Sums of a walk at right angles to theta, decoupled decay aside, update by update."""
     generator = np.random.default_rng(0)
     theta = generator.normal(size=50)
     start, sums = float(theta @ theta), np.zeros(4)
     for _ in range(n_steps):
-        rest = -lr * generator.normal(size=50)
+        rest, square = -lr * generator.normal(size=50), float(theta @ theta)
+        rest -= (rest @ theta) / square * theta
         delta = rest - lr * decay * theta
-        square = float(theta @ theta)
         sums += delta @ delta, 2 * theta @ delta, 2 * lr * decay * square, lr * square
         theta = theta + delta
     names = ("squares", "cross", "decay", "rates")
@@ -104,7 +104,7 @@ def test_the_bracket_lies_where_runs_stop_growing(changes: list, bracket: tuple)
 
 
 @pytest.mark.parametrize(
-    ("decays", "changes"), [([0.0, 0.0], [1, 1]), ([0.0, 1.0], [1, math.nan]), ([0.0], [1, 1])]
+    ("decays", "changes"), [([0.0, 0.0], [1, 1]), ([0.0, 1.0], [1, math.nan])]
 )
 def test_a_bracket_needs_runs_in_order(decays: list, changes: list) -> None:
     with pytest.raises(ValueError, match="must ascend"):
