@@ -115,4 +115,6 @@ def test_rates_are_those_of_the_schedule_and_of_the_set(tmp_path: Path) -> None:
     found = growth(run)
     assert "fit/all/p" in found
     assert "fit/all/r2_aligned" not in found
-    assert found["fit/embed/kappa_measured"] == pytest.approx(found["fit/encoder/kappa_measured"] / 3)
+    assert found["fit/embed/kappa_measured"] == pytest.approx(
+        found["fit/encoder/kappa_measured"] / 3
+    )

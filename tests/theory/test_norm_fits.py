@@ -34,9 +34,7 @@ def test_readings_that_are_no_norm_are_left_out_and_too_few_have_no_fit() -> Non
     broken = norms.copy()
     broken[-1] = math.inf
     inside = slice(1, -1)
-    assert norm_fits(T, broken, RATES, T) == norm_fits(
-        T[inside], norms[inside], RATES, T[inside]
-    )
+    assert norm_fits(T, broken, RATES, T) == norm_fits(T[inside], norms[inside], RATES, T[inside])
     assert norm_fits(T[:3], norms[:3]) == {}
 
 
@@ -103,9 +101,7 @@ def test_the_bracket_lies_where_runs_stop_growing(changes: list, bracket: tuple)
     assert decay_bracket(np.array([0.0, 0.1, 1.0]), np.array(changes)) == bracket
 
 
-@pytest.mark.parametrize(
-    ("decays", "changes"), [([0.0, 0.0], [1, 1]), ([0.0, 1.0], [1, math.nan])]
-)
+@pytest.mark.parametrize(("decays", "changes"), [([0.0, 0.0], [1, 1]), ([0.0, 1.0], [1, math.nan])])
 def test_a_bracket_needs_runs_in_order(decays: list, changes: list) -> None:
     with pytest.raises(ValueError, match="must ascend"):
         decay_bracket(np.array(decays, dtype=float), np.array(changes, dtype=float))
