@@ -149,7 +149,7 @@ def _decay(products: "_Products", members: Sequence[str]) -> Readings:
 
 
 def _margins(products: "_Products") -> Readings:
-    """theta . grad L, and what it is a multiple of in a homogeneous network."""
+    """Theta . grad L, and what it is a multiple of in a homogeneous network."""
     snapshot, readings = products.snapshot, {}
     if snapshot.has("gradient"):
         readings["margin/theta_grad"] = products.total("theta", "grad", list(snapshot.params))

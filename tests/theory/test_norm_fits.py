@@ -47,7 +47,8 @@ def walk(decay: float, n_steps: int = 300, lr: float = 0.01) -> dict[str, float]
         rest, square = -lr * generator.normal(size=50), float(theta @ theta)
         rest -= (rest @ theta) / square * theta
         delta = rest - lr * decay * theta
-        sums += delta @ delta, 2 * theta @ delta, 2 * lr * decay * square, lr * square
+        terms = [delta @ delta, 2 * theta @ delta, 2 * lr * decay * square, lr * square]
+        sums += np.array(terms)
         theta = theta + delta
     names = ("squares", "cross", "decay", "rates")
     return dict(zip(names, sums, strict=True)) | {"change": float(theta @ theta) - start}
