@@ -790,6 +790,12 @@ KEYS: tuple[Key, ...] = (
         "",
     ),
     Key(
+        "norm/grown_share/<set>",
+        "dynamics",
+        "share of single weights with |θ_t| > |θ_0|; uniform growth, which saturates, needs 1",
+        "Merrill et al. 2021, propositions 1 and 2",
+    ),
+    Key(
         "norm/pyth_ratio/<set>",
         "dynamics",
         "(‖θ_t‖² − ‖θ_{t−1}‖²) / ‖δ‖² of the last update: 1 = at right angles, above 0 = growth",
@@ -804,13 +810,13 @@ KEYS: tuple[Key, ...] = (
     Key(
         "norm/wd_part/<set>",
         "dynamics",
-        "‖ηλθ‖ / ‖δ‖ of the last update: share of decoupled weight decay",
+        "‖ηλθ‖ / ‖δ‖ of the last update: share of weight decay, where an update has the part −ηλθ (adamw, adafactor, sgd without momentum)",
         "",
     ),
     Key(
         "norm/cum_decay/<set>",
         "dynamics",
-        "2 Σ θ·ηλθ over all updates: what decoupled decay has taken of norm/cum_cross",
+        "2 Σ θ·ηλθ over all updates: what weight decay has taken of norm/cum_cross",
         "",
     ),
     Key(
@@ -822,7 +828,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "norm/decay_threshold/<set>",
         "dynamics",
-        "λ + (‖θ_t‖² − ‖θ_0‖²) / (2 Σ η‖θ‖²): decoupled decay that would have balanced the growth so far, to first order",
+        "λ + (‖θ_t‖² − ‖θ_0‖²) / (2 Σ η‖θ‖²): weight decay that would have balanced the growth so far, to first order",
         "",
     ),
     Key(
@@ -849,6 +855,19 @@ KEYS: tuple[Key, ...] = (
         "dynamics",
         "cos(θ_t, θ_{t−lag}), read at multiples of `measures.dynamics.lag`",
         "Merrill et al. 2021, fig. 1",
+    ),
+    Key(
+        "margin/theta_grad",
+        "dynamics",
+        "θ·∇L, L the whole training loss (and l1 penalty); below 0 gradient descent adds to ‖θ‖²",
+        "Merrill et al. 2021, version 1",
+    ),
+    Key(
+        "margin/surplus/<split>",
+        "dynamics",
+        "mean of f_y − Σ p f, f the logits at the temperature of the cross-entropy, p their softmax: −θ·∇L / k of a network of homogeneous degree k",
+        "Merrill et al. 2021, version 1",
+        "margin/fy_minus_Epf",
     ),
     Key(
         "sat/layer/<layer>",
@@ -1343,6 +1362,26 @@ KEYS: tuple[Key, ...] = (
         "",
     ),
     Key("onset/<what>", "summary", "first reading at which it was reached; null = never", ""),
+    Key(
+        "fit/<set>/<what>",
+        "summary",
+        "fits to norm/theta/<set> over the run, where `dynamics` was read: R² `r2_` of a g(t) + b with g = `linear` t, `sqrt`, `fourth_root`, `log` (1 + t); `r2_square` of ‖θ‖² linear from its start; `p`, `p_se`, `p_r2` of a t^p + b; `log_slope` of ln ‖θ‖ on ln t; R² and constant `r2_` and `kappa_` of the models `aligned`, `misaligned`, `constant` (updates of Adam) and `measured`",
+        "Merrill et al. 2021, 3.1 and 3.2; p, log, squares, constant and measured are ours",
+        "fit/dynamics/r2_adam",
+    ),
+    Key(
+        "fit/<set>/<what>/<window>",
+        "summary",
+        "the same from step 0 to the `peak` of the norm, or to the first reading of `train_acc_99`, `test_acc_50`, `test_acc_99`",
+        "",
+    ),
+    Key("fit/<set>/peak_step", "summary", "step of the largest norm that was read", ""),
+    Key(
+        "fit/<set>/peak_lag",
+        "summary",
+        "onset/test_acc_99 less that step; absent where it was not read",
+        "",
+    ),
     Key("speed/steps_per_second", "summary", "updates per second, readings included", ""),
 )
 

@@ -1,4 +1,7 @@
-"""What every update adds to the norm of sets of parameters, alignments and direction cosines."""
+"""What every update adds to the norm of sets of parameters, alignments and direction cosines.
+
+Beside them the projection on which the sign of the growth under gradient descent depends.
+"""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -7,6 +10,7 @@ import torch
 from torch import Tensor
 
 from grok.measures.snapshot import ByName, Dynamics, Readings, Snapshot
+from grok.metrics.homogeneity import mean_surplus
 from grok.models.parameter_sets import parameter_sets
 
 
@@ -31,8 +35,9 @@ def norm_dynamics(snapshot: Snapshot) -> Readings:
 
     Returns:
         By key; keys of the last update are missing at step 0, direction cosines with earlier
-        parameters off the multiples of ``measures.dynamics.lag``, shares of weight decay where it
-        is not decoupled.
+        parameters off the multiples of ``measures.dynamics.lag``, shares of weight decay where an
+        update has no such part (adam, sgd with momentum), the surplus of logits where the loss is
+        no cross-entropy.
 
     Reference:
         Merrill et al. 2021, sections 3.1 and 3.2, figures 1 and 5. Departures: alignment and step
@@ -47,9 +52,11 @@ def norm_dynamics(snapshot: Snapshot) -> Readings:
         if name == "all":
             found = {key: x for key, x in found.items() if key not in _OF_NORM}
         readings |= {f"{key}/{name}": x for key, x in found.items()}
-    return readings
+    return readings | _margins(products)
 
 
+CHUNK = 4096
+"""Examples of each run whose logits are looked at at once."""
 _OF_NORM = ("norm/theta", "norm/grad", "norm/delta")
 
 
@@ -57,7 +64,7 @@ def _of_set(products: "_Products", members: Sequence[str]) -> Readings:
     readings = {**_totals(products, members), **_directions(products, members)}
     if products.snapshot.has("delta"):
         readings |= _last_update(products, members)
-    if products.sums.is_decoupled:
+    if products.sums.has_decay_part:
         readings |= _decay(products, members)
     return readings
 
@@ -79,13 +86,23 @@ def _totals(products: "_Products", members: Sequence[str]) -> Readings:
 
 
 def _directions(products: "_Products", members: Sequence[str]) -> Readings:
-    readings = {"dir/cos_init": products.cosine("theta", "initial", members)}
+    readings = {
+        "dir/cos_init": products.cosine("theta", "initial", members),
+        "norm/grown_share": _grown_share(products.snapshot, members),
+    }
     if products.sums.lagged is not None:
         readings["dir/cos_prev"] = products.cosine("theta", "lagged", members)
     if products.snapshot.has("gradient"):
         readings["norm/grad"] = products.total("grad", "grad", members).sqrt()
         readings["align/theta_neggrad"] = -products.cosine("theta", "grad", members)
     return readings
+
+
+def _grown_share(snapshot: Snapshot, members: Sequence[str]) -> Tensor:
+    """Share of single weights that are further from 0 than at step 0."""
+    now, start = snapshot.params, snapshot.initial
+    grown = [(now[name].abs() > start[name].abs()).flatten(1) for name in members]
+    return torch.cat(grown, dim=1).double().mean(dim=1)
 
 
 def _last_update(products: "_Products", members: Sequence[str]) -> Readings:
@@ -105,7 +122,7 @@ def _last_update(products: "_Products", members: Sequence[str]) -> Readings:
 
 
 def _decay(products: "_Products", members: Sequence[str]) -> Readings:
-    """What decoupled decay takes, and where it would balance the rest."""
+    """What weight decay takes, and where it would balance the rest."""
     sums = products.sums
     rates = _sum(sums.rate_squares, members)
     taken = _sum({n: x * sums.decays[n] for n, x in sums.rate_squares.items()}, members)
@@ -129,6 +146,26 @@ def _decay(products: "_Products", members: Sequence[str]) -> Readings:
     readings["norm/wd_part"] = (decay / square).sqrt()
     readings["norm/equilibrium"] = (rest / (shrink * (2 - shrink))).sqrt()
     return readings
+
+
+def _margins(products: "_Products") -> Readings:
+    """Theta . grad L, and what it is a multiple of in a homogeneous network."""
+    snapshot, readings = products.snapshot, {}
+    if snapshot.has("gradient"):
+        readings["margin/theta_grad"] = products.total("theta", "grad", list(snapshot.params))
+    temperature = products.sums.temperature
+    if temperature is None or not snapshot.has("predictions"):
+        return readings
+    for split, (h, labels) in snapshot.predictions.items():
+        readings[f"margin/surplus/{split}"] = _surplus(h / temperature.view(-1, 1, 1), labels)
+    return readings
+
+
+def _surplus(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean surplus, some examples at a time: a text has many."""
+    parts = list(zip(logits.split(CHUNK, 1), labels.split(CHUNK, 1), strict=True))
+    sums = [mean_surplus(f, y) * f.shape[1] for f, y in parts]
+    return torch.stack(sums).sum(dim=0) / logits.shape[1]
 
 
 def _scaled(squares: ByName, factors: ByName) -> ByName:

@@ -137,12 +137,14 @@ class Dynamics(NamedTuple):
     """Learning rate of the last update, ``[run]``; 0 before the first."""
     decays: ByName
     """Weight decay, ``[run]``."""
-    is_decoupled: bool
+    has_decay_part: bool
     """Whether an update has the part - eta lambda theta."""
     gradient: ByName | None
     """What the optimiser was given for the last update; None where that was not kept."""
     lagged: ByName | None
     """Parameters ``lag`` updates before; None except at multiples of it."""
+    temperature: Float64[Tensor, " run"] | None
+    """What logits are divided by in the cross-entropy; None for another loss."""
     sets: tuple[str, ...]
     """Kinds of sets of parameters that are asked for."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Real
-from scipy.optimize import least_squares
+from scipy.optimize import minimize_scalar
 
 REGRESSORS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "linear": lambda t: t,
@@ -17,9 +17,6 @@ REGRESSORS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "log": np.log1p,
 }
 """g of the affine laws a g(t) + b."""
-
-_STARTS = np.linspace(0.05, 1.95, 39)
-"""Exponents from which the best one is sought."""
 
 
 class AffineLaw(NamedTuple):
@@ -155,42 +152,39 @@ def _affine(g: np.ndarray, x: np.ndarray) -> AffineLaw:
 
 
 def _power(t: np.ndarray, x: np.ndarray) -> PowerLaw:
-    """The best exponent; a and b follow from it, and start from the best of a grid."""
+    """The best exponent, slope and intercept being those of the best line at each."""
     if np.ptp(x) == 0:
         return PowerLaw(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
-    u, scale = t / t[-1], float(np.ptp(x))
-    log_u = np.log(u, out=np.zeros_like(u), where=u > 0)
+    u = t / t[-1]
 
-    def residual(at: np.ndarray) -> np.ndarray:
-        return (at[0] * u ** at[2] + at[1] - x) / scale
+    def loss(p: float) -> float:
+        slope, intercept = _line(u**p, x)
+        return float(np.square(slope * u**p + intercept - x).sum())
 
-    def slopes(at: np.ndarray) -> np.ndarray:
-        power = u ** at[2]
-        return np.stack([power, np.ones_like(u), at[0] * power * log_u], axis=1) / scale
-
-    starts = [np.array([*_line(u**p, x), p]) for p in _STARTS]
-    start = min(starts, key=lambda at: float(np.square(residual(at)).sum()))
-    bounds = ([-np.inf, -np.inf, 0.0], [np.inf, np.inf, 2.0])
-    found = least_squares(
-        residual,
-        start,
-        slopes,  # pyright: ignore[reportArgumentType]
-        bounds,
-        x_scale="jac",
-        xtol=1e-15,
-        ftol=1e-15,
-        gtol=1e-15,
-    )
-    a, b, p = (float(value) for value in found.x)
+    p = least(loss, np.concatenate([[1e-4], np.linspace(0.05, 2, 40)]))
+    a, b = _line(u**p, x)
     fitted = a * u**p + b
-    error = np.nan
-    if len(t) > 3 and 1e-3 < p < 2 - 1e-3:
-        error = float(np.sqrt(2 * found.cost / (len(t) - 3) * _inverse(found.jac)[2, 2]))
+    error = _exponent_error(u, a, p, x - fitted) if 1e-3 < p < 2 - 1e-3 else np.nan
     return PowerLaw(p, error, a / t[-1] ** p, b, r_squared(x, fitted), _aic(x, fitted, 3))
 
 
-def _inverse(jacobian: np.ndarray) -> np.ndarray:
-    return np.linalg.pinv(jacobian.T @ jacobian)
+def least(loss: Callable[[float], float], grid: Float64[np.ndarray, " n"]) -> float:
+    """Where a loss is least within an ascending grid: near the point of it that has the least."""
+    best = int(np.argmin([loss(at) for at in grid]))
+    around = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
+    options = {"xatol": 1e-12 * grid[-1]}
+    found = minimize_scalar(loss, bounds=around, method="bounded", options=options)
+    return float(found.x)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _exponent_error(u: np.ndarray, slope: float, p: float, residual: np.ndarray) -> float:
+    """Standard error of p, by the fit's linearisation; NaN if nothing is left to tell it."""
+    if len(u) <= 3:
+        return np.nan
+    log_u = np.log(u, out=np.zeros_like(u), where=u > 0)
+    derivatives = np.stack([u**p, np.ones_like(u), slope * u**p * log_u], axis=1)
+    variance = float(residual @ residual) / (len(u) - 3)
+    return float(np.sqrt(variance * np.linalg.pinv(derivatives.T @ derivatives)[2, 2]))
 
 
 def _square(t: np.ndarray, x: np.ndarray) -> SquareLaw:

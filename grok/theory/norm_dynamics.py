@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Real
-from scipy.optimize import minimize_scalar
 
-from grok.theory.growth import check_series, r_squared
+from grok.theory.growth import check_series, least, r_squared
 
 
 class ModelFit(NamedTuple):
@@ -120,14 +119,9 @@ def _fit(curve: Curve, n: np.ndarray, most: float) -> ModelFit:
 
 
 def _best(loss: Callable[[float], float], most: float) -> float:
-    """Where a loss on [0, most] is least: the neighbourhood from a grid, then a search in it."""
-    grid = most * np.linspace(0, 1, 65) ** 2
-    least = int(np.argmin([loss(c) for c in grid]))
-    if least == 0 and loss(1e-9 * most) >= loss(0.0):
-        return 0.0
-    around = (grid[max(least - 1, 0)], grid[min(least + 1, len(grid) - 1)])
-    options = {"xatol": 1e-12 * most}
-    return float(minimize_scalar(loss, bounds=around, method="bounded", options=options).x)  # pyright: ignore[reportAttributeAccessIssue]
+    """Where a loss on [0, most] is least."""
+    found = least(loss, most * np.linspace(0, 1, 65) ** 2)
+    return 0.0 if loss(0.0) <= loss(found) else found
 
 
 def _measured(at: np.ndarray, n: np.ndarray, rates: np.ndarray, squares: np.ndarray) -> ModelFit:

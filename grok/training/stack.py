@@ -190,7 +190,7 @@ class Stack(Generic[P]):
             delta=None if previous is None else lambda: self.named(self.theta - previous),
             initial=lambda: self.named(self.initial),
             hessian=lambda: hessian(self),
-            dynamics=None if sums is None else lambda: sums.part(self.config, self.step),
+            dynamics=None if sums is None else lambda: sums.part(self.configs, self.step),
             measures=self.config.measures,
             active=self.alive.clone(),
             **self.problem.parts(self),

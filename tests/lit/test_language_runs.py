@@ -13,8 +13,10 @@ from grok.config import RunConfig, Schedule, from_dict, load_run, run_key, to_di
 from grok.data.text_config import SMALL_SHA256
 from grok.lit.signals import Interrupted
 from grok.lit.train import train
+from grok.runs import summary
+from grok.training.dynamics import PREFIX
 from tests.builders import changed
-from tests.running import assert_same, measures, signal_at
+from tests.running import assert_same, checkpoints, measures, signal_at
 from tests.texts import language_run, text_folder
 
 SMALL = """
@@ -69,6 +71,27 @@ def test_more_steps_go_on_and_an_absent_reading_is_added(folder: Path, tmp_path:
     at = [0, 20, 60]
     ours, theirs = (x.readings().filter(x.readings()["step"].is_in(at)) for x in (whole, longer))
     assert ours.select("step", *names).equals(theirs.select("step", *names))
+
+
+def test_norm_dynamics_change_no_bit_of_a_language_model_and_are_fitted(
+    folder: Path, tmp_path: Path
+) -> None:
+    due, others = Schedule(every=5), dict.fromkeys(("attention", "compress"))
+    config = replace(run(folder, dropout=0.1), n_steps=10, measures=measures(norm=due, **others))
+    summed = replace(config, measures=measures(task=due, norm=due, dynamics=due, **others))
+    plain, read = (
+        train(c, tmp_path / str(i), progress=False) for i, c in enumerate((config, summed))
+    )
+    assert plain.key == read.key
+    [without], [whole] = (checkpoints(each).values() for each in (plain, read))
+    assert without == {name: x for name, x in whole.items() if not name.startswith(PREFIX)}
+    readings = read.readings()
+    assert readings["norm/cum_delta_sq/encoder"].drop_nulls().is_sorted()
+    assert (readings["norm/identity_residual/all"].drop_nulls() < 1e-6).all()
+    assert readings["margin/surplus/test"].drop_nulls().len() == 3
+    fits = read.status()["growth"]
+    assert fits["fit/encoder/r2_measured"] == summary(read)["growth"]["fit/encoder/r2_measured"]
+    assert plain.status()["growth"] == {}
 
 
 def test_a_key_says_what_trains_and_knows_the_text_but_not_where_it_lies(

@@ -113,6 +113,7 @@ def test_readings_of_all_parameters_are_their_formulas() -> None:
         assert readings[f"{key}/all"] == pytest.approx(value, rel=1e-9), key
     own = {k.rpartition("/")[0] for k in readings if k.endswith("/all")}
     assert own == set(expected) | {
+        "norm/grown_share",
         "norm/cum_delta_sq",
         "norm/cum_cross",
         "norm/misaligned_share",
@@ -157,13 +158,70 @@ def test_an_exempt_weight_has_no_share_of_decay() -> None:
     assert readings["norm/wd_part/mlp"] > 0
 
 
-def test_decay_of_the_gradient_has_no_share() -> None:
-    for kind in ("adam", "sgd"):
-        stack = stack_of(tiny(kind=kind))
-        stack.advance(3)
-        keys = {key.rpartition("/")[0] for key in read(stack)}
-        assert not keys & {"norm/wd_part", "norm/equilibrium", "norm/cum_decay"}
-        assert "norm/kappa" in keys
+@pytest.mark.parametrize("optim", [{"kind": "adam"}, {"kind": "sgd", "momentum": 0.5}])
+def test_decay_that_is_no_part_of_an_update_has_no_share(optim: dict[str, Any]) -> None:
+    stack = stack_of(tiny(**optim))
+    stack.advance(3)
+    keys = {key.rpartition("/")[0] for key in read(stack)}
+    assert not keys & {"norm/wd_part", "norm/equilibrium", "norm/cum_decay"}
+    assert "norm/kappa" in keys
+
+
+@pytest.mark.parametrize("kind", ["adafactor", "sgd"])
+def test_decay_that_is_a_part_of_an_update_has_its_share(kind: str) -> None:
+    """The update with decay is that without it less eta lambda theta, and the share is of that."""
+    lr, decay = 1e-2, 0.3
+    stack, bare = (stack_of(tiny(kind=kind, lr=lr, weight_decay=x)) for x in (decay, 0.0))
+    stack.advance(1)
+    bare.advance(1)
+    taken = lr * decay * stack.initial[0]
+    torch.testing.assert_close(bare.theta[0] - stack.theta[0], taken, rtol=1e-7, atol=1e-12)
+    delta, readings = stack.theta[0] - stack.initial[0], read(stack)
+    assert readings["norm/wd_part/all"] == pytest.approx(float(taken.norm() / delta.norm()))
+    square = float(stack.initial[0] @ stack.initial[0])
+    assert readings["norm/cum_decay/all"] == pytest.approx(2 * lr * decay * square)
+
+
+def test_the_share_that_grew_counts_single_weights_against_the_start() -> None:
+    start = torch.tensor([[1.0, -2.0, 3.0, 0.0]])
+    now = torch.tensor([[-1.5, -1.0, 3.0, 0.1]])  # larger, smaller, as large, larger
+    assert float(made_up(now, now - start, start)["norm/grown_share/all"]) == 0.5
+    stack = stack_of(tiny())
+    assert read(stack)["norm/grown_share/all"] == 0
+    stack.advance(3)
+    grown = {name: (x.abs() > stack.named(stack.initial)[name].abs()).double().mean()
+             for name, x in stack.named(stack.theta).items()}  # fmt: skip
+    readings = read(stack)
+    assert readings["norm/grown_share/embed"] == pytest.approx(float(grown["W_E"]))
+    assert 0 < readings["norm/grown_share/encoder"] < 1
+
+
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_the_surplus_is_how_the_loss_falls_with_the_scale_of_the_logits(temperature: float) -> None:
+    stack = stack_of(tiny(temperature=temperature, readout_scale=2.0))
+    stack.advance(5)
+    readings, snapshot = read(stack), stack.snapshot()
+    assert snapshot.loss is not None
+    for split, (h, labels) in snapshot.predictions.items():
+        near, far = (snapshot.loss(h.double() * x, labels) for x in (1 - 1e-5, 1 + 1e-5))
+        slope = float((far - near)[0]) / 2e-5
+        assert readings[f"margin/surplus/{split}"] == pytest.approx(-slope, rel=1e-5)
+
+
+def test_theta_dot_gradient_is_minus_the_degree_times_the_surplus() -> None:
+    """The logits are W_U times what it reads: of degree 1 in W_U, whatever comes before."""
+    stack, thetas, _ = path(tiny(temperature=2.0), 5)
+    readings, gradient = read(stack), stack.named(stack.gradient()[1])
+    of_read_out = float((stack.named(stack.theta)["W_U"] * gradient["W_U"]).sum())
+    assert of_read_out == pytest.approx(-readings["margin/surplus/train"], rel=1e-9)
+    whole = float(thetas[-1] @ stack.gradient()[1][0])
+    assert readings["margin/theta_grad"] == pytest.approx(whole, rel=1e-9)
+
+
+def test_another_loss_has_no_surplus() -> None:
+    keys = read(stack_of(tiny(loss="mse"))).keys()
+    assert not any(key.startswith("margin/surplus") for key in keys)
+    assert "margin/theta_grad" in keys
 
 
 def test_what_is_of_an_update_is_missing_at_the_start() -> None:
@@ -189,9 +247,10 @@ def made_up(theta: Tensor, delta: Tensor, start: Tensor, **sums: Any) -> Reading
         **({"squares": none, "cross": none, "rate_squares": none} | each),
         rates=rate,
         decays=none,
-        is_decoupled=False,
+        has_decay_part=False,
         gradient=None,
         lagged=None,
+        temperature=None,
         sets=("all",),
     )
     return norm_dynamics(

@@ -1,6 +1,9 @@
 """Sums over every update are those of the parameters one by one, whatever the optimiser does."""
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from grok.models.config import norm_config
 from grok.training import Stack, problem_of, restore, state_of
 from grok.training.dynamics import PREFIX
 from tests.builders import tiny
+from tests.texts import language_run, text_folder
 from tests.toys import toy
 
 N_STEPS = 12
@@ -38,10 +42,27 @@ RUNS: dict[str, list[RunConfig]] = {
     "sgd with momentum": [tiny(kind="sgd", momentum=0.9, lr=0.1)],
     "adam with l1": [tiny(kind="adam", l1=1e-3)],
     "norms that are not trained": [tiny(norm=norm_config("mlp", build_unused=True, eps=1e-3))],
+    "adafactor at the inverse root": [
+        tiny(kind="adafactor", lr=1e-2, weight_decay=0.3, schedule="inverse_sqrt", flat_steps=3)
+    ],
+    "cosine after warm-up": [
+        tiny(warmup=3, schedule="cosine", horizon=11, flat_steps=4, final_rate=0.1, lr=1e-2)
+    ],
+    "norm held, norms not trained": [
+        tiny(fixed_norm=True, norm=norm_config("mlp", build_unused=True, eps=1e-3), lr=1e-2)
+    ],
     "norm held": [toy(fixed_norm=True, embed_weight_decay=-1.0, embed_lr=0.0)],
     "a rate for the embedding": [toy(s, embed_lr=1e-2, embed_weight_decay=3.0) for s in range(2)],
 }
 EACH = pytest.mark.parametrize("case", RUNS)
+RATES: dict[str, Callable[[int], float]] = {
+    "warm-up, batches, exempt biases": lambda t: min(t / 5, 1),
+    "adafactor at the inverse root": lambda t: math.sqrt(3 / max(t + 1, 3)),
+    "cosine after warm-up": lambda t: (
+        min(t / 3, 1) * (0.1 + 0.9 * (1 + math.cos(math.pi * min(max((t - 4) / 7, 0), 1))) / 2)
+    ),
+}
+"""Share of the rate that update t uses, where it is not all."""
 
 
 def path_of(configs: list[RunConfig]) -> tuple[Stack, Tensor]:
@@ -62,22 +83,25 @@ def test_sums_are_those_over_the_updates_one_by_one(case: str) -> None:
     stack.advance(N_STEPS)
     part = stack.snapshot().dynamics
     delta, before = path.diff(dim=0), path[:-1]
+    factor = torch.tensor([RATES.get(case, lambda _: 1.0)(t) for t in range(N_STEPS)])
+    assert stack.sums is not None
     for run, config in enumerate(configs):
-        warmup = config.optim.warmup
-        factor = torch.tensor([min(t / warmup, 1) if warmup else 1 for t in range(N_STEPS)])
-        for name in stack.layout.trained:
+        for name in stack.sums.names:
             d, x = (plain.layout.views(y[:, run])[name].flatten(1) for y in (delta, before))
             torch.testing.assert_close(part.squares[name][run], d.square().sum())
             torch.testing.assert_close(part.cross[name][run], (x * d).sum())
             group = "embed" if name == "W_E" else "rest"
-            rates = config.lr_of(group) * factor.double()
+            is_trained = name in stack.layout.trained
+            rates = config.lr_of(group) * factor.double() * is_trained
             taken = (rates * x.square().sum(dim=1)).sum()
             torch.testing.assert_close(part.rate_squares[name][run], taken)
             assert float(part.rates[name][run]) == pytest.approx(float(rates[-1]))
             is_exempt = name in ("W_E", "W_pos") or ".b_" in name
-            exempt = is_exempt and bool(config.optim.decay_exempt)
+            exempt = (is_exempt and bool(config.optim.decay_exempt)) or not is_trained
             decay = 0.0 if exempt else config.weight_decay_of(group)
             assert float(part.decays[name][run]) == pytest.approx(decay)
+    unseen = set(plain.layout.shapes) - set(stack.sums.names)
+    assert all(bool((plain.layout.views(delta[:, 0])[name] == 0).all()) for name in unseen)
 
 
 @EACH
@@ -176,6 +200,57 @@ def test_a_frozen_run_adds_nothing_and_its_neighbours_keep_their_bits() -> None:
     for name, x in stack.sums.state.items():
         assert torch.equal(x[1], short.sums.state[name][1])
         assert torch.equal(x[[0, 2]], pair.sums.state[name])
+
+
+def test_runs_that_go_on_in_a_smaller_stack_keep_their_bits() -> None:
+    configs = [tiny(init_seed=s, lr=1e-3 * (s + 1)) for s in range(3)]
+    whole, first, rest = (stack_of(*each, lag=4) for each in (configs, configs, configs[1:]))
+    whole.advance(N_STEPS)
+    first.advance(6)
+    for run in (1, 2):
+        parameters, moments = state_of(first, run)
+        restore(rest, run - 1, 6, parameters | moments)
+    rest.advance(N_STEPS - 6)
+    ours, theirs = rest.snapshot().dynamics, whole.snapshot().dynamics
+    for x, y in ((ours.squares, theirs.squares), (ours.cross, theirs.cross)):
+        assert all(torch.equal(x[name], y[name][1:]) for name in x)
+    assert all(torch.equal(x, theirs.rate_squares[n][1:]) for n, x in ours.rate_squares.items())
+    assert ours.lagged is not None
+    assert theirs.lagged is not None
+    assert all(torch.equal(x, theirs.lagged[name][1:]) for name, x in ours.lagged.items())
+
+
+def test_a_run_that_diverges_keeps_its_last_sums_and_its_neighbours_their_bits() -> None:
+    calm, wild = tiny(kind="sgd", lr=0.1), tiny(kind="sgd", lr=1e60, init_seed=1)
+    pair, alone, first = stack_of(calm, wild), stack_of(calm), stack_of(wild)
+    pair.advance(6)
+    alone.advance(6)
+    first.advance(1)
+    assert pair.ended_at == [-1, 1]
+    assert pair.sums is not None
+    assert alone.sums is not None
+    assert first.sums is not None
+    for name, x in pair.sums.state.items():
+        assert torch.equal(x[0], alone.sums.state[name][0])
+        assert torch.equal(x[1], first.sums.state[name][0])
+        assert bool(x.isfinite().all())
+
+
+def test_sums_of_a_language_model_change_no_bit_of_it_and_resume(tmp_path: Path) -> None:
+    config = language_run(text_folder(tmp_path), dropout=0.1, lr=1e-2)
+    plain, path = path_of([config])
+    stack, late = stack_of(config), stack_of(config)
+    stack.advance(5)
+    parameters, moments = state_of(stack, 0)
+    restore(late, 0, 5, {n: x.clone() for n, x in (parameters | moments).items()})
+    for each in (stack, late):
+        each.advance(N_STEPS - 5)
+        assert torch.equal(each.theta, plain.theta)
+    assert same_sums(stack, late)
+    part, delta = stack.snapshot().dynamics, path.diff(dim=0)[:, 0]
+    for name, squares in part.squares.items():
+        expected = plain.layout.views(delta)[name].square().sum()
+        torch.testing.assert_close(squares[0], expected)
 
 
 def test_both_ways_of_adding_up_agree() -> None:
