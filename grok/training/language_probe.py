@@ -53,7 +53,9 @@ def language_parts(stack: "Stack[LanguageProblem]") -> dict[str, Any]:
         return {split: answered(split, out.logits) for split, out in outputs().items()}
 
     def first(n: int) -> tuple[Tensor, Tensor]:
-        rows = [torch.cat([x[:n] for x in parts]) for parts in zip(*problem.read.values(), strict=True)]
+        rows = [
+            torch.cat([x[:n] for x in parts]) for parts in zip(*problem.read.values(), strict=True)
+        ]
         return _of_all(stack, rows[0]), _of_all(stack, rows[1]) != PADDED
 
     def whole_saturated() -> Saturated:
