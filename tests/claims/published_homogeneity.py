@@ -68,7 +68,12 @@ UNIT: dict[str, dict[str, dict[str, float]]] = {
             "post_ln/1/456": 0.081,
             "post_ln/10/456": 0.971,
         },
-        "right": {"sublayer_ln/10/456": 0.98, "post_ln/1/456": 0.08, "post_ln/10/456": 0.98},
+        "right": {  # ours: the paper has none
+            "sublayer_ln/1/456": 0.83,
+            "sublayer_ln/10/456": 0.98,
+            "post_ln/1/456": 0.08,
+            "post_ln/10/456": 0.98,
+        },
     },
     "NG-B3": {"lead": {f"{seed}": 0.01 for seed in range(5)}},
     "NG-B4": {

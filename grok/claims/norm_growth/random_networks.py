@@ -48,7 +48,9 @@ def paper_size(e: Evidence) -> Iterator[Part]:
     """NG-B2."""
     pre, post = "sublayer_ln", "post_ln"
     yield _in("released mask: pre-norm, c = 1", e.check("released", f"{pre}/1/"), 0.65, 0.80)
-    yield shown("right mask: pre-norm, c = 1", e.check("right", f"{pre}/1/"))
+    above, below = (_by_seed(e.check("right", f"{name}/1/")) for name in (pre, post))
+    yield shown("right mask: pre-norm, c = 1", above)
+    yield all_above("right mask: pre-norm - post-norm, c = 1", above.paired(below), 0)
     for mask in ("released", "right"):
         yield _up_to(f"{mask} mask: post-norm, c = 1", e.check(mask, f"{post}/1/"), 0.2)
         for name, who in ((pre, "pre-norm"), (post, "post-norm")):
@@ -112,3 +114,8 @@ def _up_to(quantity: str, sample: Sample, bound: float) -> Part:
 
 def _from(quantity: str, sample: Sample, bound: float) -> Part:
     return every(quantity, sample, f"≥ {bound:g}", lambda x: x >= bound)
+
+
+def _by_seed(sample: Sample) -> Sample:
+    """The values by the last part of their cases."""
+    return Sample({case.rpartition("/")[2]: x for case, x in sample.values.items()})
