@@ -68,8 +68,9 @@ def ng_b2() -> Readings:
     Criterion: under the released mask, which multiplies later scores by 0, the paper's pre-norm
     has a cosine in [0.65, 0.80] and post-norm 0.2 at most at c = 1, and both 0.93 or more at 10.
     Under a right mask the same but for the first, which rises by a tenth: there pre-norm is above
-    post-norm. Source: figure 4. Departure: two seeds each where there is one; whether the classifier has a bias, which
-    is what the figure's other two curves differ in, does not enter encodings.
+    post-norm. Source: figure 4. Departure: two seeds each where there is one; whether the
+    classifier has a bias, which is what the figure's other two curves differ in, does not enter
+    encodings.
 
     Returns:
         ``released`` and ``right`` by ``<placement>/<c>/<seed>``.
