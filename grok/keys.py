@@ -43,6 +43,30 @@ FAMILY_MEANINGS = {
     "heads": "AttentionStats: how many positions heads attend to once attention is saturated",
 }
 
+
+def _and_last(pattern: str, family: str, meaning: str, source: str = "") -> tuple[Key, Key]:
+    """A key, and the same over the last positions alone."""
+    kind, name, *fields = pattern.split("/")
+    last = "/".join((kind, f"{name}_last", *fields))
+    return Key(pattern, family, meaning, source), Key(last, family, _LAST[family], "")
+
+
+_LAST = {
+    "saturation": "the same over the last positions of the examples alone (`=`)",
+    "heads": "the same of the last query row alone (`=`)",
+}
+
+
+def _by_head(name: str, meaning: str, source: str = "") -> tuple[Key, ...]:
+    """Keys of the mean over heads and of each head, of all rows and of the last one."""
+    each = (("<layer>", "mean over heads"), ("<layer>/<head>", "one head"))
+    return tuple(
+        Key(key.pattern, "heads", f"{key.meaning}, {whose}", key.source)
+        for fields, whose in each
+        for key in _and_last(f"{name}/{fields}", "heads", meaning, source)
+    )
+
+
 KEYS: tuple[Key, ...] = (
     Key(
         "loss/<split>",
@@ -869,138 +893,47 @@ KEYS: tuple[Key, ...] = (
         "Merrill et al. 2021, version 1",
         "margin/fy_minus_Epf",
     ),
-    Key(
+    *_and_last(
         "sat/layer/<layer>",
         "saturation",
         "cosine of the stream after a block, f(x; θ) to f(x; 1000 θ), mean over positions of the first 512 examples of each split",
         "Merrill et al. 2021, 4 and figure 2",
     ),
-    Key(
-        "sat/layer_last/<layer>",
-        "saturation",
-        "the same over the last positions of the examples alone (`=`)",
-        "",
+    *_and_last(
+        "sat/layer_std/<layer>", "saturation", "standard deviation of that cosine over positions"
     ),
-    Key(
-        "sat/layer_std/<layer>",
-        "saturation",
-        "standard deviation of that cosine over positions",
-        "",
-    ),
-    Key(
-        "sat/layer_std_last/<layer>",
-        "saturation",
-        "the same over the last positions of the examples alone (`=`)",
-        "",
-    ),
-    Key(
+    *_and_last(
         "sat/layer_centred/<layer>",
         "saturation",
         "mean cosine once the mean over positions is taken from both",
-        "",
     ),
-    Key(
-        "sat/layer_centred_last/<layer>",
-        "saturation",
-        "the same over the last positions of the examples alone (`=`)",
-        "",
-    ),
-    Key(
+    *_and_last(
         "sat/final",
         "saturation",
         "the cosine of what the unembedding reads",
         "Merrill et al. 2021, 4",
     ),
-    Key(
-        "sat/final_last",
-        "saturation",
-        "the same over the last positions of the examples alone (`=`)",
-        "",
-    ),
-    Key(
+    *_and_last(
         "sat/final_centred",
         "saturation",
         "the same once the mean over positions is taken from both",
-        "",
     ),
-    Key(
-        "sat/final_centred_last",
-        "saturation",
-        "the same over the last positions of the examples alone (`=`)",
-        "",
-    ),
-    Key(
+    *_and_last(
         "sat/repr_var",
         "saturation",
         "share of the squares of what the unembedding reads that is not in its mean over positions; 0 = a constant function",
-        "",
     ),
-    Key(
-        "sat/repr_var_last",
-        "saturation",
-        "the same over the last positions of the examples alone (`=`)",
-        "",
-    ),
-    Key(
-        "sat/logits",
-        "saturation",
-        "the cosine of the logits",
-        "",
-    ),
-    Key(
-        "sat/logits_last",
-        "saturation",
-        "the same over the last positions of the examples alone (`=`)",
-        "",
-    ),
-    Key(
+    *_and_last("sat/logits", "saturation", "the cosine of the logits"),
+    *_and_last(
         "sat/argmax_agreement",
         "saturation",
         "share of positions at which both networks have the largest logit in one class",
-        "",
     ),
-    Key(
-        "sat/argmax_agreement_last",
-        "saturation",
-        "the same over the last positions of the examples alone (`=`)",
-        "",
+    *_and_last(
+        "sat/attn_out/<layer>", "saturation", "the cosine of what heads mix (A V), mean over heads"
     ),
-    Key(
-        "sat/attn_out/<layer>",
-        "saturation",
-        "the cosine of what heads mix (A V), mean over heads",
-        "",
-    ),
-    Key(
-        "sat/attn_out_last/<layer>",
-        "saturation",
-        "the same over the last positions of the examples alone (`=`)",
-        "",
-    ),
-    Key(
-        "sat/attn_out/<layer>/<head>",
-        "saturation",
-        "the cosine of what one head mixes",
-        "",
-    ),
-    Key(
-        "sat/attn_out_last/<layer>/<head>",
-        "saturation",
-        "the same over the last positions of the examples alone (`=`)",
-        "",
-    ),
-    Key(
-        "sat/ff_out/<layer>",
-        "saturation",
-        "the cosine of what the MLP adds to the stream",
-        "",
-    ),
-    Key(
-        "sat/ff_out_last/<layer>",
-        "saturation",
-        "the same over the last positions of the examples alone (`=`)",
-        "",
-    ),
+    *_and_last("sat/attn_out/<layer>/<head>", "saturation", "the cosine of what one head mixes"),
+    *_and_last("sat/ff_out/<layer>", "saturation", "the cosine of what the MLP adds to the stream"),
     Key(
         "sat/convergence",
         "saturation",
@@ -1013,12 +946,7 @@ KEYS: tuple[Key, ...] = (
         "loss of the saturated network on all of the split: `limit`, f(x; 1000 θ) scaled to the length of the logits as trained; `hard`, tie-averaging argmax in place of softmax",
         "",
     ),
-    Key(
-        "sat/acc/<variant>/<split>",
-        "saturation",
-        "accuracy of that network",
-        "",
-    ),
+    Key("sat/acc/<variant>/<split>", "saturation", "accuracy of that network", ""),
     Key(
         "homog/euler_degree",
         "homogeneity",
@@ -1032,6 +960,12 @@ KEYS: tuple[Key, ...] = (
         "Merrill et al. 2021, table 1",
     ),
     Key(
+        "homog/euler_degree/final",
+        "homogeneity",
+        "the same of what the unembedding reads: 1 after a norm with a gain",
+        "",
+    ),
+    Key(
         "homog/leading_degree",
         "homogeneity",
         "ln(‖f(1.01 cθ)‖ / ‖f(cθ)‖) / ln 1.01 of the logits at c = 1000",
@@ -1043,6 +977,7 @@ KEYS: tuple[Key, ...] = (
         "the same of a component",
         "Merrill et al. 2021, table 1",
     ),
+    Key("homog/leading_degree/final", "homogeneity", "the same of what the unembedding reads", ""),
     Key(
         "homog/local_degree/<c>",
         "homogeneity",
@@ -1061,305 +996,53 @@ KEYS: tuple[Key, ...] = (
         "cosine of all logits f(cθ) together to f(1000 θ)",
         "Merrill et al. 2021, figure 4",
     ),
-    Key(
-        "attn/n_mean/<layer>",
-        "heads",
-        "positions that saturated attention attends to, mean over examples and query rows, mean over heads",
+    *_by_head(
+        "attn/n_mean",
+        "positions that saturated attention attends to, mean over examples and query rows",
         "Merrill et al. 2021, figure 3",
     ),
-    Key(
-        "attn/n_mean_last/<layer>",
-        "heads",
-        "the same of the last query row alone (`=`), mean over heads",
-        "",
-    ),
-    Key(
-        "attn/n_mean/<layer>/<head>",
-        "heads",
-        "positions that saturated attention attends to, mean over examples and query rows, one head",
+    *_by_head(
+        "attn/n_std",
+        "its standard deviation over examples and rows",
         "Merrill et al. 2021, figure 3",
     ),
-    Key(
-        "attn/n_mean_last/<layer>/<head>",
-        "heads",
-        "the same of the last query row alone (`=`), one head",
-        "",
-    ),
-    Key(
-        "attn/n_std/<layer>",
-        "heads",
-        "its standard deviation over examples and rows, mean over heads",
+    *_by_head("attn/frac", "share of the visible positions that are attended to"),
+    *_by_head(
+        "attn/split",
+        "share of rows that attend to more than one position",
         "Merrill et al. 2021, figure 3",
     ),
-    Key(
-        "attn/n_std_last/<layer>",
-        "heads",
-        "the same of the last query row alone (`=`), mean over heads",
-        "",
+    *_by_head("attn/split_of_many", "the same of rows that see two or more"),
+    *_by_head("attn/dist", "mean distance from query to key by saturated weight, positions"),
+    *_by_head("attn/reldist", "that over the distance of uniform attention"),
+    *_by_head(
+        "attn/leak",
+        "saturated weight on positions that are not visible; 0 unless the mask is wrong",
     ),
-    Key(
-        "attn/n_std/<layer>/<head>",
-        "heads",
-        "its standard deviation over examples and rows, one head",
-        "Merrill et al. 2021, figure 3",
+    *_by_head("attn/eff", "exp(entropy) of the weights as they are: effective number of positions"),
+    *_by_head(
+        "attn/entropy_share",
+        "entropy over its largest, ln of the visible positions, of rows that see two or more",
     ),
-    Key(
-        "attn/n_std_last/<layer>/<head>",
-        "heads",
-        "the same of the last query row alone (`=`), one head",
-        "",
-    ),
-    Key(
-        "attn/frac/<layer>",
-        "heads",
-        "share of the visible positions that are attended to, mean over heads",
-        "",
-    ),
-    Key(
-        "attn/frac_last/<layer>",
-        "heads",
-        "the same of the last query row alone (`=`), mean over heads",
-        "",
-    ),
-    Key(
-        "attn/frac/<layer>/<head>",
-        "heads",
-        "share of the visible positions that are attended to, one head",
-        "",
-    ),
-    Key(
-        "attn/frac_last/<layer>/<head>",
-        "heads",
-        "the same of the last query row alone (`=`), one head",
-        "",
-    ),
-    Key(
-        "attn/split/<layer>",
-        "heads",
-        "share of rows that attend to more than one position, mean over heads",
-        "Merrill et al. 2021, figure 3",
-    ),
-    Key(
-        "attn/split_last/<layer>",
-        "heads",
-        "the same of the last query row alone (`=`), mean over heads",
-        "",
-    ),
-    Key(
-        "attn/split/<layer>/<head>",
-        "heads",
-        "share of rows that attend to more than one position, one head",
-        "Merrill et al. 2021, figure 3",
-    ),
-    Key(
-        "attn/split_last/<layer>/<head>",
-        "heads",
-        "the same of the last query row alone (`=`), one head",
-        "",
-    ),
-    Key(
-        "attn/split_of_many/<layer>",
-        "heads",
-        "the same of rows that see two or more, mean over heads",
-        "",
-    ),
-    Key(
-        "attn/split_of_many_last/<layer>",
-        "heads",
-        "the same of the last query row alone (`=`), mean over heads",
-        "",
-    ),
-    Key(
-        "attn/split_of_many/<layer>/<head>",
-        "heads",
-        "the same of rows that see two or more, one head",
-        "",
-    ),
-    Key(
-        "attn/split_of_many_last/<layer>/<head>",
-        "heads",
-        "the same of the last query row alone (`=`), one head",
-        "",
-    ),
-    Key(
-        "attn/dist/<layer>",
-        "heads",
-        "mean distance from query to key by saturated weight, positions, mean over heads",
-        "",
-    ),
-    Key(
-        "attn/dist_last/<layer>",
-        "heads",
-        "the same of the last query row alone (`=`), mean over heads",
-        "",
-    ),
-    Key(
-        "attn/dist/<layer>/<head>",
-        "heads",
-        "mean distance from query to key by saturated weight, positions, one head",
-        "",
-    ),
-    Key(
-        "attn/dist_last/<layer>/<head>",
-        "heads",
-        "the same of the last query row alone (`=`), one head",
-        "",
-    ),
-    Key(
-        "attn/reldist/<layer>",
-        "heads",
-        "that over the distance of uniform attention, mean over heads",
-        "",
-    ),
-    Key(
-        "attn/reldist_last/<layer>",
-        "heads",
-        "the same of the last query row alone (`=`), mean over heads",
-        "",
-    ),
-    Key(
-        "attn/reldist/<layer>/<head>",
-        "heads",
-        "that over the distance of uniform attention, one head",
-        "",
-    ),
-    Key(
-        "attn/reldist_last/<layer>/<head>",
-        "heads",
-        "the same of the last query row alone (`=`), one head",
-        "",
-    ),
-    Key(
-        "attn/leak/<layer>",
-        "heads",
-        "saturated weight on positions that are not visible; 0 unless the mask is wrong, mean over heads",
-        "",
-    ),
-    Key(
-        "attn/leak_last/<layer>",
-        "heads",
-        "the same of the last query row alone (`=`), mean over heads",
-        "",
-    ),
-    Key(
-        "attn/leak/<layer>/<head>",
-        "heads",
-        "saturated weight on positions that are not visible; 0 unless the mask is wrong, one head",
-        "",
-    ),
-    Key(
-        "attn/leak_last/<layer>/<head>",
-        "heads",
-        "the same of the last query row alone (`=`), one head",
-        "",
-    ),
-    Key(
-        "attn/eff/<layer>",
-        "heads",
-        "exp(entropy) of the weights as they are: effective number of positions, mean over heads",
-        "",
-    ),
-    Key(
-        "attn/eff_last/<layer>",
-        "heads",
-        "the same of the last query row alone (`=`), mean over heads",
-        "",
-    ),
-    Key(
-        "attn/eff/<layer>/<head>",
-        "heads",
-        "exp(entropy) of the weights as they are: effective number of positions, one head",
-        "",
-    ),
-    Key(
-        "attn/eff_last/<layer>/<head>",
-        "heads",
-        "the same of the last query row alone (`=`), one head",
-        "",
-    ),
-    Key(
-        "attn/entropy_share/<layer>",
-        "heads",
-        "entropy over its largest, ln of the visible positions, of rows that see two or more, mean over heads",
-        "",
-    ),
-    Key(
-        "attn/entropy_share_last/<layer>",
-        "heads",
-        "the same of the last query row alone (`=`), mean over heads",
-        "",
-    ),
-    Key(
-        "attn/entropy_share/<layer>/<head>",
-        "heads",
-        "entropy over its largest, ln of the visible positions, of rows that see two or more, one head",
-        "",
-    ),
-    Key(
-        "attn/entropy_share_last/<layer>/<head>",
-        "heads",
-        "the same of the last query row alone (`=`), one head",
-        "",
-    ),
-    Key(
-        "sat/attn_kl/<layer>",
-        "heads",
-        "KL divergence of the weights from the uniform ones over keys with more than 0.9 of the largest weight, nats, mean over heads",
+    *_by_head(
+        "sat/attn_kl",
+        "KL divergence of the weights from the uniform ones over keys with more than 0.9 of the largest weight, nats",
         "later code of Merrill et al.",
     ),
-    Key(
-        "sat/attn_kl_last/<layer>",
-        "heads",
-        "the same of the last query row alone (`=`), mean over heads",
-        "",
-    ),
-    Key(
-        "sat/attn_kl/<layer>/<head>",
-        "heads",
-        "KL divergence of the weights from the uniform ones over keys with more than 0.9 of the largest weight, nats, one head",
-        "later code of Merrill et al.",
-    ),
-    Key(
-        "sat/attn_kl_last/<layer>/<head>",
-        "heads",
-        "the same of the last query row alone (`=`), one head",
-        "",
-    ),
-    Key(
+    *_and_last(
         "attn/num_argmax/<layer>",
         "heads",
         "heads with attn/n_mean up to `measures.heads.argmax_below`",
         "Merrill et al. 2021, figure 3, by eye",
     ),
-    Key(
-        "attn/num_argmax_last/<layer>",
-        "heads",
-        "the same by the last query row alone",
-        "",
-    ),
-    Key(
+    *_and_last(
         "attn/num_mean/<layer>",
         "heads",
         "other heads with attn/frac from `measures.heads.mean_from`",
         "Merrill et al. 2021, figure 3, by eye",
     ),
-    Key(
-        "attn/num_mean_last/<layer>",
-        "heads",
-        "the same by the last query row alone",
-        "",
-    ),
-    Key(
-        "attn/num_mixed/<layer>",
-        "heads",
-        "the heads left",
-        "Merrill et al. 2021, figure 3, by eye",
-    ),
-    Key(
-        "attn/num_mixed_last/<layer>",
-        "heads",
-        "the same by the last query row alone",
-        "",
+    *_and_last(
+        "attn/num_mixed/<layer>", "heads", "the heads left", "Merrill et al. 2021, figure 3, by eye"
     ),
     Key("onset/<what>", "summary", "first reading at which it was reached; null = never", ""),
     Key(

@@ -34,6 +34,7 @@ from grok.config import (
     to_dict,
     with_seed,
 )
+from grok.config.measures import SaturationConfig
 from grok.data.config import DataConfig
 from grok.data.sequence_config import SequenceConfig
 from grok.models.config import FLAGS, NORM_NAMES, NormConfig, TransformerConfig, norm_config
@@ -177,6 +178,12 @@ CHOICES = [
         "sums",
         "problem='sums': allowed are pairs, toy, images, language, digit_addition, "
         "repeated_subsequence, skip_trigram",
+    ),
+    (
+        SaturationConfig,
+        "include",
+        "some",
+        "measures.saturation.include='some': allowed are all, weights_only, attn_only, no_embed",
     ),
     (RunConfig, "dtype", "half", "dtype='half': allowed are float32, float64"),
     (RunConfig, "device", "tpu", "device='tpu': allowed are auto, cpu, cuda"),

@@ -126,25 +126,31 @@ class DynamicsConfig(FamilyConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class SaturationConfig(FamilyConfig):
-    """The saturated network; a reading costs less than three forward passes of the probe.
+    """The saturated network; on pairs a reading costs less than three forward passes of the probe.
 
-    These are in float64. As for the kernels, choose the settings before the run starts.
+    On sequences and texts it is four, less what ``n_examples`` leaves out. They are in float64. As
+    for the kernels, choose the settings before the run starts.
     """
 
     enabled: bool = False
     factor: float = 1000.0
-    """By what all parameters are multiplied."""
+    """By what parameters are multiplied."""
+    include: Literal["all", "weights_only", "attn_only", "no_embed"] = "all"
+    """Which: all, frozen ones too; weights_only, no biases and nothing of norms; attn_only, those
+    of attention; no_embed, all but embeddings of tokens and positions. What is no parameter, as
+    masks are, is never multiplied."""
     tol: float = 1e-6
     """Scores within tol * max(1, largest) of the largest tie in saturated attention. On a b = the
     useful pattern is a tie of a and b, which is one up to a larger tolerance only: 0.1 or so."""
     n_examples: int = 512
-    """Pairs or sequences of each split whose representations are compared: the first ones of the
-    split. Loss and accuracy are of all."""
+    """Pairs, sequences or rows of a text of each split whose representations are compared: the
+    first ones that the probe reads. Loss and accuracy are of all."""
     check_convergence: bool = False
     """Whether the network at ten times the factor is compared too."""
 
     def __post_init__(self) -> None:
         """Refuse a factor that does not grow and an empty comparison."""
+        check_choices(self, "measures.saturation.")
         if not self.factor > 1:
             raise ValueError(f"measures.saturation.factor={self.factor} must be above 1")
         _check_tolerance("saturation", self.tol)
@@ -162,7 +168,8 @@ class HomogeneityConfig(FamilyConfig):
     scales: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
     """Factors of the parameters at which local degree, error and cosine are read."""
     n_examples: int = 128
-    """Pairs, sequences or images of each split on which outputs are computed: the first ones."""
+    """Pairs, sequences, rows of a text or images of each split on which outputs are computed: the
+    first ones."""
 
     def __post_init__(self) -> None:
         """Refuse factors that are not above 0 and no examples."""

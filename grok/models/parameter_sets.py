@@ -15,6 +15,9 @@ _GROUPS: dict[str, str] = {
     "W_V": "attn.ov",
     "W_O": "attn.ov",
 }
+INCLUDED = ("all", "weights_only", "attn_only", "no_embed")
+"""Which parameters a saturated network scales."""
+
 _NOT_ENCODER = ("W_E", "W_pos", "W_U", "b_U")
 
 
@@ -59,3 +62,32 @@ def parameter_sets(names: Iterable[str], kinds: Sequence[str]) -> dict[str, list
         for part in (of[kind] for kind in kinds if of[kind]):
             found.setdefault(part, []).append(name)
     return found
+
+
+def included(names: Iterable[str], include: str) -> list[str]:
+    """Parameters that are scaled for a saturated network.
+
+    Args:
+        names: Every parameter.
+        include: One of :data:`INCLUDED`.
+
+    Returns:
+        ``all``; ``weights_only``, matrices with embeddings, positions and read-out, but no bias
+        and nothing of a norm; ``attn_only``, matrices and biases of queries, keys, values and
+        output; ``no_embed``, all but token and position embeddings - a tied read-out is the token
+        embedding.
+
+    Raises:
+        KeyError: If ``include`` is none of them.
+
+    Reference:
+        The released code of Merrill et al. 2021 scales all, and where it is given a mask, what the
+        mask says; the three others are ours.
+    """
+    is_kept = {
+        "all": lambda _: True,
+        "weights_only": lambda name: parameter_group(name) not in ("ln", "bias"),
+        "attn_only": lambda name: bool(re.search(r"(^|\.)[Wb]_[QKVO]$", name)),
+        "no_embed": lambda name: parameter_group(name) not in ("embed", "pos"),
+    }[include]
+    return [name for name in names if is_kept(name)]

@@ -4,7 +4,8 @@ Pre-logits and what attention adds are read at the positions that count. Shapes 
 :mod:`grok.training.language_problem`.
 """
 
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grok.data.text import PADDED, Rows
+from grok.measures.saturated import Saturated
+from grok.metrics.homogeneity import Network
+from grok.models.activations import Attend
+from grok.training.saturation import Saturating, examples_network, saturated
 from grok.training.sequence_probe import N_SCORES, Output
 
 if TYPE_CHECKING:
@@ -33,19 +38,46 @@ def chunks(rows: Rows) -> list[Rows]:
 def language_parts(stack: "Stack[LanguageProblem]") -> dict[str, Any]:
     """What measures can ask of a language model: arguments of a snapshot."""
     problem, n_runs = stack.problem, len(stack.configs)
-    outputs = cache(lambda: {split: _forward(stack, rows) for split, rows in problem.read.items()})
+    measures = stack.config.measures
+
+    def of_parts(params: Mapping[str, Tensor], attend: Attend | None = None) -> dict[str, Output]:
+        forward = partial(_forward, stack, params, attend=attend)
+        return {split: forward(rows) for split, rows in problem.read.items()}
+
+    outputs = cache(lambda: of_parts(stack.params))
+
+    def answered(split: str, f: Tensor) -> tuple[Tensor, Tensor]:
+        return problem.readout(f), _labels(problem.read[split], n_runs)
 
     def predictions() -> dict[str, tuple[Tensor, Tensor]]:
-        return {
-            split: (problem.readout(outputs()[split].logits), _labels(rows, n_runs))
-            for split, rows in problem.read.items()
-        }
+        return {split: answered(split, out.logits) for split, out in outputs().items()}
+
+    def first(n: int) -> tuple[Tensor, Tensor]:
+        rows = [
+            torch.cat([x[:n] for x in parts]) for parts in zip(*problem.read.values(), strict=True)
+        ]
+        return _of_all(stack, rows[0]), _of_all(stack, rows[1]) != PADDED
+
+    def whole_saturated() -> Saturated:
+        tokens, mask = first(measures.saturation.n_examples)
+        answers = Saturating(
+            lambda params, attend: {s: out.logits for s, out in of_parts(params, attend).items()},
+            lambda: {split: out.logits for split, out in outputs().items()},
+            answered,
+        )
+        return saturated(problem.model, stack.params, tokens, measures.saturation, answers, mask)
+
+    def network() -> Network:
+        tokens, mask = first(measures.homogeneity.n_examples)
+        return examples_network(problem.model, tokens, "all", mask)
 
     return dict(
         scores=lambda: _scores(stack),
         pre_logits=lambda: {split: out.pre_logits for split, out in outputs().items()},
         attn_out=lambda: {split: out.attn_out for split, out in outputs().items()},
         predictions=predictions,
+        saturated=whole_saturated,
+        network=network,
         unigram=lambda: {split: x.expand(n_runs) for split, x in problem.unigram.items()},
         loss=lambda h, labels: problem.loss(h, labels, torch.float64),
     )
@@ -55,11 +87,17 @@ def _labels(rows: Rows, n_runs: int) -> Int[Tensor, "run token"]:
     return repeat(rows.labels[rows.labels != PADDED], "token -> run token", run=n_runs)
 
 
-def _forward(stack: "Stack[LanguageProblem]", rows: Rows) -> Output:
+def _forward(
+    stack: "Stack[LanguageProblem]",
+    params: Mapping[str, Tensor],
+    rows: Rows,
+    attend: Attend | None = None,
+) -> Output:
     """One part, in chunks."""
     found = []
     for inputs, labels in chunks(rows):
-        full, counts = stack.problem.forward(stack.params, _of_all(stack, inputs)), labels != PADDED
+        counts = labels != PADDED
+        full = stack.problem.model.forward(params, _of_all(stack, inputs), attend=attend)
         attn_out = [block.attn_out[:, counts] for block in full.blocks]
         found.append((full.logits[:, counts], full.pre_logits[:, counts], attn_out))
     logits, pre_logits, layers = zip(*found, strict=True)

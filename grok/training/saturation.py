@@ -5,12 +5,12 @@ classes. Everything is in float64 and changes nothing in the stack: parameters a
 tensors.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from grok.config.measures import SaturationConfig
@@ -21,10 +21,14 @@ from grok.metrics.norms import l2_norm
 from grok.metrics.saturation import unit
 from grok.models.activations import Attend, Parameters
 from grok.models.layers import split_heads
+from grok.models.parameter_sets import included
 from grok.models.transformer import Transformer
 
 FARTHER = 10.0
 """Factor from the saturated network to the one that tells whether the limit is reached."""
+
+CHUNK = 8192
+"""Tokens of each run in one forward pass: it bounds the hidden activations."""
 
 
 class Saturating(NamedTuple):
@@ -45,22 +49,27 @@ def saturated(
     tokens: Int[Tensor, "run batch pos"],
     config: SaturationConfig,
     answers: Saturating,
+    mask: Bool[Tensor, "run batch pos"] | None = None,
 ) -> Saturated:
     """The networks of a stack beside their saturated ones.
 
     Two forward passes of every position on ``tokens`` and two for the answers on all of the probe,
-    where in one layer the last position is enough: less than three of the probe's own. One more on
-    ``tokens`` if convergence is asked for.
+    of which pairs need the last position alone: less than three of the probe's own. One more on
+    ``tokens`` if convergence is asked for. Only parameters are scaled: positions that are not
+    learned, masks and other buffers are not.
 
     Args:
         model: The network.
         params: Its stacked parameters.
         tokens: Examples on which representations are compared.
-        config: Factor, tolerance of ties, and whether convergence is read.
+        config: Factor, what it scales, tolerance of ties, and whether convergence is read.
         answers: Where answers come from.
+        mask: Positions that are no padding; None for all. Nothing of ours attends to padding.
     """
-    now, limit = scaled(params, 1.0), scaled(params, config.factor)
-    farther = scaled(params, FARTHER * config.factor) if config.check_convergence else None
+    names = included(params, config.include)
+    now, limit = scaled(params, 1.0), scaled(params, config.factor, names)
+    is_asked = config.check_convergence
+    farther = scaled(params, FARTHER * config.factor, names) if is_asked else None
     trained = answers.as_trained()
     # Without a final norm the logits grow as a power of the factor; their direction is meant.
     directions = {s: _as_long(f, trained[s]) for s, f in answers.logits(limit, None).items()}
@@ -68,8 +77,8 @@ def saturated(
     return Saturated(
         representations(model, now, tokens),
         representations(model, limit, tokens),
-        None if farther is None else model.forward(farther, tokens).pre_logits,
-        None,
+        None if farther is None else representations(model, farther, tokens).final,
+        mask,
         {
             "limit": {split: answers.answered(split, f) for split, f in directions.items()},
             "hard": {split: answers.answered(split, f) for split, f in hard.items()},
@@ -80,7 +89,22 @@ def saturated(
 def representations(
     model: Transformer, params: Parameters, tokens: Int[Tensor, "run batch pos"]
 ) -> Representations:
-    """What the network computes at every position."""
+    """What the network computes at every position, :data:`CHUNK` tokens at a time."""
+    size = max(CHUNK // tokens.shape[-1], 1)
+    chunks = [_representations(model, params, rows) for rows in tokens.split(size, dim=1)]
+    return Representations(*(_joined(parts) for parts in zip(*chunks, strict=True)))
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Tensors, or lists of them, of consecutive examples."""
+    if isinstance(parts[0], Tensor):
+        return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=1)
+    return [_joined(each) for each in zip(*parts, strict=True)]
+
+
+def _representations(
+    model: Transformer, params: Parameters, tokens: Int[Tensor, "run batch pos"]
+) -> Representations:
     full = model.forward(params, tokens)
     return Representations(
         [block.resid_post for block in full.blocks],
@@ -98,7 +122,10 @@ def _as_long(f: Tensor, like: Tensor) -> Float[Tensor, "run batch cls"]:
 
 
 def examples_network(
-    model: Transformer, tokens: Int[Tensor, "run batch pos"], read: Literal["all", "last"]
+    model: Transformer,
+    tokens: Int[Tensor, "run batch pos"],
+    read: Literal["all", "last"],
+    mask: Bool[Tensor, "run batch pos"] | None = None,
 ) -> Network:
     """A transformer on fixed examples as a function of its parameters.
 
@@ -106,16 +133,17 @@ def examples_network(
         model: The network.
         tokens: The examples.
         read: Positions that are read in the last block, and of the logits.
+        mask: Positions that are no padding; None for all, as with ``last``.
 
     Returns:
-        ``logits``, before readout scale and temperature, and for each layer ``scores``,
-        ``pattern``, ``heads`` (their mixed values), ``attn_out``, ``mlp_out`` and ``resid``, each
-        ``[run, n]``; masked scores are 0.
+        ``logits``, before readout scale and temperature, ``final``, what the unembedding reads, and
+        for each layer ``scores``, ``pattern``, ``heads`` (their mixed values), ``attn_out``,
+        ``mlp_out`` and ``resid``, each ``[run, n]``; 0 for masked scores and at padding.
     """
 
     def f(params: Parameters) -> dict[str, Tensor]:
         full = model.forward(params, tokens, read=read)
-        found = {"logits": full.logits}
+        found = {"logits": full.logits, "final": full.pre_logits}
         for layer, block in enumerate(full.blocks):
             scores = block.scores.masked_fill(block.scores == -torch.inf, 0.0)
             parts = {
@@ -129,6 +157,14 @@ def examples_network(
             if model.config.attn_only:
                 del parts["mlp_out"]
             found |= {f"{name}/{layer}": x for name, x in parts.items()}
-        return {name: x.flatten(1) for name, x in found.items()}
+        return {name: _at_words(x, mask).flatten(1) for name, x in found.items()}
 
     return f
+
+
+def _at_words(x: Tensor, mask: Bool[Tensor, "run batch query"] | None) -> Tensor:
+    """Activations, or scores by head and key, with 0 at padding."""
+    if mask is None:
+        return x
+    counts = mask[:, :, None, :, None] if x.ndim == 5 else mask.unsqueeze(-1)
+    return torch.where(counts, x, 0.0)

@@ -15,7 +15,7 @@ from grok.claims.evidence import Evidence
 from grok.claims.norm_growth import attention, homogeneity
 from grok.claims.reproduce import verdict_of
 from grok.metrics.heads import head_statistics
-from grok.metrics.homogeneity import euler_degree, scaled
+from grok.metrics.homogeneity import euler_degree
 from grok.metrics.saturation import smallest_gap
 from grok.models.layers import linear
 
@@ -60,7 +60,6 @@ H, A = norm_growth_homogeneity, norm_growth_attention
         ("NG-A3", H, "mean_surplus", lambda f, y: f.gather(-1, y.unsqueeze(-1)).mean(dim=(1, 2))),
         ("NG-A4", H, "linear", lambda x, w, *b: linear(x, w / w.norm(), *b)),
         ("NG-A4", H, "FAR", 1.0),
-        ("NG-A6b", H, "scaled", lambda params, factor: scaled(params, 4.0)),
         ("NG-A7", A, "smallest_gap", of_next),
         ("NG-A7", A, "unsaturated_weight", lambda a, c=1.0: (-c * smallest_gap(a)).exp()),
         ("NG-A8", A, "head_statistics", of_all_queries),

@@ -211,6 +211,7 @@ def test_measures_have_families_that_the_union_knows() -> None:
         ("dynamics", "sets"),
         ("dynamics", "lag"),
         ("saturation", "factor"),
+        ("saturation", "include"),
         ("saturation", "tol"),
         ("saturation", "n_examples"),
         ("saturation", "check_convergence"),

@@ -187,6 +187,26 @@ def test_scaling_the_parameters_saturates_the_network() -> None:
         assert (after[key] > 0.97).all(), key
 
 
+@pytest.mark.parametrize("include", ["weights_only", "attn_only", "no_embed"])
+def test_the_parameters_that_are_not_included_stay(include: str) -> None:
+    saturation = SaturationConfig(factor=FACTOR, include=include, check_convergence=True)
+    measures = MeasuresConfig(saturation=saturation)
+    stack = make_stack(tiny(norm=norm_config("pre"), bias_qkv=True, measures=measures))
+    stack.advance(3)
+    kept = {
+        "weights_only": lambda name: ".b_" in name or ".ln" in name,
+        "attn_only": lambda name: name[-3:] not in [f"{x}_{y}" for x in "Wb" for y in "QKVO"],
+        "no_embed": lambda name: name in ("W_E", "W_pos"),
+    }[include]
+    pairs, parts = stack.problem, stack.snapshot().saturated
+    rows = torch.cat([pairs.train, pairs.test], dim=1)
+    tokens = pair_tokens(pairs.model, pairs.a.gather(1, rows), pairs.b.gather(1, rows))
+    assert parts.farther is not None
+    for factor, found in ((FACTOR, parts.limit.final), (10 * FACTOR, parts.farther)):
+        params = {n: x if kept(n) else factor * x for n, x in stack.params.items()}
+        torch.testing.assert_close(found, pairs.model.forward(params, tokens).pre_logits.detach())
+
+
 def test_a_single_precision_network_is_saturated_in_double_precision() -> None:
     """Scores of the second layer grow as the 12th power of the factor: 1e36 and more."""
     single = make_stack(tiny(dtype="float32", n_layers=3))

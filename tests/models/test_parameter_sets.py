@@ -3,7 +3,13 @@ import pytest
 from grok.config import RunConfig
 from grok.keys import find_key
 from grok.models.config import norm_config
-from grok.models.parameter_sets import SET_KINDS, parameter_group, parameter_sets
+from grok.models.parameter_sets import (
+    INCLUDED,
+    SET_KINDS,
+    included,
+    parameter_group,
+    parameter_sets,
+)
 from grok.training import problem_of
 from tests.builders import sequences, tiny
 from tests.images import digits_run, needs_digits
@@ -70,3 +76,16 @@ def test_the_gain_of_a_final_norm_is_of_the_encoder_and_of_no_layer() -> None:
     sets = parameter_sets(["ln_final.w"], SET_KINDS)
     assert set(sets) == {"all", "encoder", "ln"}
     assert parameter_group("ln_final.b") == "ln"
+
+
+def test_what_a_saturated_network_scales() -> None:
+    every = ["W_E", "W_pos", "blocks.0.ln1.w", "blocks.0.W_K", "blocks.0.b_K", "blocks.0.b_O"]
+    every += ["blocks.0.W_in", "blocks.0.b_in", "ln_final.b", "W_U", "b_U"]
+    assert included(every, "all") == every
+    matrices = ["W_E", "W_pos", "blocks.0.W_K", "blocks.0.W_in", "W_U"]
+    assert included(every, "weights_only") == matrices
+    assert included(every, "attn_only") == ["blocks.0.W_K", "blocks.0.b_K", "blocks.0.b_O"]
+    assert included(every, "no_embed") == every[2:]
+    assert INCLUDED == ("all", "weights_only", "attn_only", "no_embed")
+    with pytest.raises(KeyError):
+        included(every, "some")

@@ -1,13 +1,16 @@
-"""Checks of Merrill et al. 2021 on constructed attention.
+"""Checks of Merrill et al. 2021 on attention: constructed, and of random networks.
 
 `Effects of Parameter Norm Growth During Transformer Training
 <https://arxiv.org/abs/2010.09697>`_. All in float64.
 """
 
+from itertools import product
+
 import torch
 from torch import Tensor
 
 from grok.claims.checks import Readings
+from grok.claims.checks.random_networks import LIMIT, NORMS, TOY_TEXT, random_network
 from grok.metrics.attention import saturated_pattern
 from grok.metrics.heads import head_statistics
 from grok.metrics.saturation import smallest_gap, unsaturated_weight
@@ -95,3 +98,38 @@ def ng_a8() -> Readings:
             "mask of -inf": float(cases["one-hot"].leak),
         },
     }
+
+
+def ng_a9() -> Readings:
+    """Toy networks of every placement on sentences that differ in one token.
+
+    Criterion: logits before it do not change, to 1e-6 of the largest, and no head gives weight to a
+    later position: with the network as it is (``soft``), with its parameters times 1000 (``limit``)
+    and with saturated attention (``hard``). Those at it do change, as it is. Source: a right causal
+    mask; the released one multiplies scores by 0, which lets positions see later ones.
+
+    Returns:
+        ``before``, the largest change, and ``at``, the least of the largest ones at each position,
+        relative; ``leak``, the largest; by ``<variant>/<placement>/<seed>``.
+    """
+    readings: Readings = {"before": {}, "at": {}, "leak": {}}
+    n_pos = TOY_TEXT[1]
+    is_before = torch.ones(n_pos, n_pos, dtype=torch.bool).tril(-1)
+    visible = torch.ones(n_pos, n_pos, dtype=torch.bool).tril()
+    variants = {"soft": (1.0, None), "limit": (LIMIT, None), "hard": (1.0, saturated_pattern)}
+    for placement, seed in product(NORMS, SEEDS):
+        network = random_network(placement, seed, True)
+        same = network.tokens[:, :1].expand(-1, n_pos, -1)
+        # Sentence j has another token at position j.
+        others = (same + torch.eye(n_pos, dtype=torch.int64)) % TOY_TEXT[0]
+        for variant, (factor, attend) in variants.items():
+            full, changed = (
+                network._replace(tokens=tokens).at(factor, attend) for tokens in (same, others)
+            )
+            moved = (full.logits - changed.logits).abs().amax(dim=-1)[0] / full.logits.abs().max()
+            leaks = [head_statistics(b.pattern, visible).leak.max() for b in changed.blocks]
+            case = f"{variant}/{placement}/{seed}"
+            readings["before"][case] = float(moved[is_before].max())
+            readings["at"][case] = float(moved.diagonal().min())
+            readings["leak"][case] = float(torch.stack(leaks).max())
+    return readings

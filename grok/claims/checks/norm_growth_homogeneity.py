@@ -22,8 +22,6 @@ from grok.metrics.homogeneity import (
 )
 from grok.metrics.loss import cross_entropy
 from grok.models.config import NormConfig, TransformerConfig, norm_config
-from grok.models.forms import token_forward
-from grok.models.init import initial_parameters
 from grok.models.layers import activation, linear, normalise
 from grok.models.mlp import Mlp
 from grok.models.transformer import Transformer
@@ -192,27 +190,3 @@ def ng_a4() -> Readings:
         ``exact``, ``limit`` and ``block`` by ``<component> of <degree in>/<degree out>``.
     """
     return {"exact": _exact(), "limit": _limits(), "block": _block()}
-
-
-def ng_a6b() -> Readings:
-    """Logits at ``=`` of a one-layer ReLU network without norms, p = 113, width 128, at the start.
-
-    Criterion: Euler's degree is 6.00 +- 0.01 at parameters times 30, on 256 of all pairs. Source:
-    table 1: embedding 1, attention 3 more, MLP 2 more - of which the skip paths keep 2 and 4 - and
-    the unembedding.
-
-    Returns:
-        ``degree`` by seed.
-    """
-    model = Transformer(TransformerConfig(act="relu", init="nanda"), 113)
-    pairs = torch.arange(0, 113**2, 113**2 // 256)[:256].unsqueeze(0)
-
-    def f(p: Mapping[str, Tensor]) -> Tensor:
-        return token_forward(model, p, pairs // 113, pairs % 113).logits.flatten(1)
-
-    readings: Readings = {"degree": {}}
-    for seed in SEEDS:
-        drawn = initial_parameters(model, seed)
-        params = scaled({name: x.unsqueeze(0) for name, x in drawn.items()}, 30.0)
-        readings["degree"][str(seed)] = float(euler_degree(f, params))
-    return readings

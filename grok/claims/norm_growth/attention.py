@@ -1,8 +1,8 @@
-"""NG-A7 and A8: how softmax saturates, and statistics of heads, on constructed attention."""
+"""NG-A7 to A9: how softmax saturates, statistics of heads, and what a mask hides."""
 
 from collections.abc import Iterator
 
-from grok.claims.claim import Part, all_below, all_near, claim, equal
+from grok.claims.claim import Part, all_above, all_below, all_near, claim, equal
 from grok.claims.evidence import Evidence
 
 
@@ -41,3 +41,19 @@ def heads(e: Evidence) -> Iterator[Part]:
     yield all_near("split probability", e.check("split", leaky), 0.9759, 5e-5)
     yield all_near("its weight on the future", e.check("leak", leaky), 82 / 83, 1e-12)
     yield equal("weight on the future with a right mask", e.check("leak", "mask of"), 0)
+
+
+@claim(
+    id="NG-A9",
+    tier="U",
+    statement="No position sees a later token, as trained or saturated",
+    source="section 4; the released mask lets it",
+    published="",
+    check="norm_growth_attention.ng_a9",
+)
+def mask(e: Evidence) -> Iterator[Part]:
+    """NG-A9."""
+    yield all_below("change of logits before a token / largest logit", e.check("before"), 1e-6)
+    # Saturated, a token may hardly move what is read at its own position.
+    yield all_above("at the token, as trained", e.check("at", "soft/"), 1e-6)
+    yield equal("weight on later positions", e.check("leak"), 0)

@@ -1,8 +1,8 @@
-"""NG-A2, A3, A4 and A6b: degrees of networks and of their components, without a training run."""
+"""NG-A2 to A6: degrees of networks and of their components, without a training run."""
 
 from collections.abc import Iterator
 
-from grok.claims.claim import Part, all_below, all_near, claim
+from grok.claims.claim import Part, all_above, all_below, all_near, at_most, claim
 from grok.claims.evidence import Evidence
 from grok.claims.sample import Sample
 
@@ -53,16 +53,39 @@ def components(e: Evidence) -> Iterator[Part]:
 
 
 @claim(
-    id="NG-A6b",
+    id="NG-A5",
     tier="U",
-    statement="Logits of a one-layer network without norms on addition mod 113 reach degree 6",
-    source="table 1: 2 + 4 L for L layers",
-    published="6",
-    check="norm_growth_homogeneity.ng_a6b",
+    statement="LayerNorm on what sublayers add makes a network without biases homogeneous but for "
+    "an error that falls exponentially; biases and other placements do not",
+    source="definition 3, appendix D",
+    published="",
+    check="norm_growth_degrees.ng_a5",
+)
+def approximate(e: Evidence) -> Iterator[Part]:
+    """NG-A5."""
+    yield all_above("error at scale 1", e.check("error", "sublayer_ln/1/"), 0.3)
+    yield at_most("error at scale 16", e.check("error", "sublayer_ln/16/"), 1e-6)
+    yield all_below("error at scale 64", e.check("error", "sublayer_ln/64/"), 1e-12)
+    with_biases = e.check("error", "sublayer_ln, biases/16/")
+    yield all_above("with biases, scale 16", with_biases, 1e-3)
+    for name in ("pre_ln", "post_ln"):
+        yield all_above(f"{name}, scale 16", e.check("error", f"{name}/16/"), 0.03)
+
+
+@claim(
+    id="NG-A6",
+    tier="U",
+    statement="Without norms the stream of L layers reaches degree 1 + 4 L and its logits 2 + 4 L, "
+    "6 on addition mod 113",
+    source="table 1",
+    published="",
+    check="norm_growth_degrees.ng_a6",
 )
 def leading_degree(e: Evidence) -> Iterator[Part]:
-    """NG-A6b."""
-    yield all_near("Euler degree at c = 30", e.check("degree"), 6.0, 0.01)
+    """NG-A6."""
+    yield all_below("stream: local degree - (1 + 4 L)", _gap(e.check("stream")), 0.05)
+    yield all_below("logits: local degree - (2 + 4 L)", _gap(e.check("logits")), 0.05)
+    yield all_near("addition mod 113: Euler degree at c = 30", e.check("addition"), 6.0, 0.01)
 
 
 def _gap(degrees: Sample) -> Sample:
