@@ -19,7 +19,11 @@ need --train_fraction, unless the file stores losses from which the split can be
 
 
 def measure(arguments: list[str]) -> int:
-    """``grok measure``."""
+    """``grok measure``: checkpoints, a series of them, or a model of Hugging Face."""
+    from grok.cli.series import is_series, series
+
+    if is_series(arguments):
+        return series(arguments)
     options = _options(arguments)
     from grok.lit.status_line import StatusLine
     from grok.offline import DataOptions, ModelOptions, sources
