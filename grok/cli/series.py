@@ -17,7 +17,7 @@ cosines, steps between checkpoints and how they lie to the parameters, laws of g
 the dynamics. SERIES is a folder of checkpoints (folders of Hugging Face, or files), a run of ours,
 hf:OWNER/NAME for the branches of a repository, or hf:OWNER/NAME_{step}k for repositories. What has
 been read is kept in the run store: the same command goes on, and reads what is new. Exit code 1:
-a revision is missing, damaged, or not the only one of its step; it is named and the rest analysed."""
+a revision is missing, damaged, or one of several of its step; it is named, the rest analysed."""
 
 
 def series(arguments: list[str]) -> int:
@@ -42,6 +42,7 @@ def series(arguments: list[str]) -> int:
         keep=options.keep_cache,
     )
     rates, line = _rates(options), StatusLine()
+    line.start()
 
     def tell(done: int) -> None:
         if line.is_due():

@@ -72,7 +72,7 @@ def load_archive(path: Path, n_bytes: int) -> Any:
 
 def _checked_copy(path: Path, n_bytes: int) -> IO[bytes]:
     """The archive, read whole and written anew."""
-    copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
+    copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - its reader closes it
     try:
         with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
             _check_entries(source.infolist(), n_bytes)

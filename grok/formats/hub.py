@@ -1,19 +1,16 @@
-"""Models and files of Hugging Face: the only place that imports its libraries, and only when asked.
+"""Files of Hugging Face: the only place that imports its libraries, and only when they are needed.
 
 ``transformers`` and ``huggingface_hub`` are the extra ``hub``. No code of a repository is run, and
 no weights are unpickled: they are read by :mod:`grok.formats.tensors`.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from grok.formats.tensors import open_tensors, weights_among
+from grok.formats.tensors import weights_among
 from grok.inputs import InputError
 
 PREFIX = "hf:"
@@ -23,23 +20,38 @@ _ABOUT_MODEL = ["*.json", "*.txt", "*.model"]
 """Files beside the weights: configuration and tokenizer."""
 
 
-def library(name: str) -> Any:
-    """A library of the extra ``hub``.
+MISSING = "{} is not installed: pip install 'grokking-lab[hub]'"
+
+
+def transformers_library() -> Any:
+    """The library of models.
 
     Raises:
         InputError: If it is not installed.
     """
     try:
-        found = import_module(name)
+        import transformers
     except ImportError:
-        raise InputError(f"{name} is not installed: pip install 'grokking-lab[hub]'") from None
-    if name == "transformers":
-        found.logging.set_verbosity_error()  # what is wrong is an error of ours
-    return found
+        raise InputError(MISSING.format("transformers")) from None
+    transformers.logging.set_verbosity_error()  # what is wrong is an error of ours
+    return transformers
+
+
+def hub_library() -> Any:
+    """The library that downloads.
+
+    Raises:
+        InputError: If it is not installed.
+    """
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise InputError(MISSING.format("huggingface_hub")) from None
+    return huggingface_hub
 
 
 @contextmanager
-def _speaking_of(what: str) -> Iterator[None]:
+def speaking_of(what: str) -> Iterator[None]:
     """Errors of the libraries as one line: they have dozens of classes, and pages of text."""
     try:
         yield
@@ -60,8 +72,8 @@ def branches(repo: str, *, local_files_only: bool = False) -> dict[str, str]:
     Raises:
         InputError: If the library is missing, or the hub cannot be reached or has none such.
     """
-    hub = library("huggingface_hub")
-    with _speaking_of(f"{PREFIX}{repo}"):
+    hub = hub_library()
+    with speaking_of(f"{PREFIX}{repo}"):
         if local_files_only:
             return _cached().get(repo, {})
         return {ref.name: ref.target_commit for ref in hub.HfApi().list_repo_refs(repo).branches}
@@ -78,8 +90,8 @@ def repositories(owner: str, beginning: str, *, local_files_only: bool = False) 
     Raises:
         InputError: As :func:`branches`.
     """
-    hub, start = library("huggingface_hub"), f"{owner}/{beginning}"
-    with _speaking_of(f"{PREFIX}{start}"):
+    hub, start = hub_library(), f"{owner}/{beginning}"
+    with speaking_of(f"{PREFIX}{start}"):
         if local_files_only:
             found = {repo: refs.get("main", "") for repo, refs in _cached().items()}
         else:
@@ -90,7 +102,7 @@ def repositories(owner: str, beginning: str, *, local_files_only: bool = False) 
 
 def _cached() -> dict[str, dict[str, str]]:
     """Branches and commits of the models in the cache, by repository."""
-    hub = library("huggingface_hub")
+    hub = hub_library()
     try:
         repos = hub.scan_cache_dir().repos
     except hub.CacheNotFound:
@@ -126,10 +138,10 @@ def fetched(
     Raises:
         InputError: If the library or the revision is missing, or the hub cannot be reached.
     """
-    hub = library("huggingface_hub")
+    hub = hub_library()
     hub.utils.disable_progress_bars()  # a status line of ours says where we are
     what = f"{PREFIX}{repo}" + (f" at {revision}" if revision else "")
-    with _speaking_of(what):
+    with speaking_of(what):
         folder = _in_cache(hub, repo, revision, with_weights)
         if folder is None and local_files_only:
             raise InputError(f"{what} is not in the cache, and local_files_only allows no download")
@@ -141,7 +153,7 @@ def fetched(
         return
     with tempfile.TemporaryDirectory(prefix="grok-hub-") as temporary:
         place = {} if keep else {"local_dir": temporary}
-        with _speaking_of(what):
+        with speaking_of(what):
             found = hub.snapshot_download(repo, revision=revision, allow_patterns=wanted, **place)
         yield Path(found)
 
@@ -189,73 +201,3 @@ def model_folder(
     options = {"local_files_only": local_files_only, "keep": keep, "with_weights": with_weights}
     with fetched(name, revision, **options) as folder:
         yield folder
-
-
-def read_config(folder: Path) -> Any:
-    """The configuration of a model, of a class of ``transformers``.
-
-    Raises:
-        InputError: If there is none or its kind is unknown.
-    """
-    with _speaking_of(str(folder)):
-        return library("transformers").AutoConfig.from_pretrained(folder, trust_remote_code=False)
-
-
-def random_model(config: Any, *, dtype: torch.dtype, seed: int) -> torch.nn.Module:
-    """A model of a configuration with the initial weights of its class, in eval mode.
-
-    Args:
-        config: Of :func:`read_config`, or of ``transformers`` itself.
-        dtype: Of parameters and buffers.
-        seed: Of torch's generator, which is as before afterwards.
-
-    Raises:
-        InputError: If the library is missing or the configuration impossible.
-    """
-    auto = library("transformers").AutoModel
-    with _speaking_of(config.model_type), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = auto.from_config(config, attn_implementation="eager", trust_remote_code=False)
-    return model.to(dtype).eval()  # some classes make their parameters in float32 regardless
-
-
-def stored_model(folder: Path, *, dtype: torch.dtype) -> torch.nn.Module:
-    """The model of a folder, in eval mode.
-
-    The weights are read by :func:`~grok.formats.tensors.open_tensors`, whatever their format.
-
-    Args:
-        folder: With configuration and weights.
-        dtype: Of parameters and buffers.
-
-    Raises:
-        InputError: If weights are damaged, or weights of the model beside its pooler are missing.
-    """
-    auto, config = library("transformers").AutoModel, read_config(folder)
-    try:
-        state: Mapping[str, Any] = dict(open_tensors(folder))
-    except InputError as error:
-        raise InputError(f"{folder} {error}") from error
-    with _speaking_of(str(folder)), torch.random.fork_rng(devices=[]):
-        model, report = auto.from_pretrained(
-            None,
-            config=config,
-            state_dict=state,
-            attn_implementation="eager",
-            output_loading_info=True,
-        )
-    missing = [name for name in report["missing_keys"] if "pooler" not in name]
-    if missing or report["mismatched_keys"]:
-        raise InputError(f"{folder} lacks weights of {type(model).__name__}: {sorted(missing)[:3]}")
-    return model.to(dtype).eval()
-
-
-def tokenizer_of(folder: Path) -> Any:
-    """The tokenizer in a folder.
-
-    Raises:
-        InputError: If there is none, or it needs a library that is missing.
-    """
-    with _speaking_of(f"tokenizer of {folder}"):
-        auto = library("transformers").AutoTokenizer
-        return auto.from_pretrained(folder, trust_remote_code=False)

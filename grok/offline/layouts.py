@@ -129,5 +129,7 @@ def expression(text: str, name: str, n_groups: int | None = None) -> re.Pattern[
     except re.error as error:
         raise InputError(f"{name}={text} is no regular expression: {error}") from error
     if n_groups is not None and found.groups != n_groups:
-        raise InputError(f"{name}={text} has {found.groups} groups; allowed is {n_groups}, the step")
+        raise InputError(
+            f"{name}={text} has {found.groups} groups; allowed is {n_groups}, the step"
+        )
     return found

@@ -226,6 +226,4 @@ def _of_repositories(
     found = repositories(owner, before, local_files_only=options["local_files_only"])
     entries = {repo: _Entry(commit, repo) for repo, commit in found.items()}
     named = rf"^{re.escape(f'{owner}/{before}')}(\d+){re.escape(after)}$"
-    return _series(
-        source, _numbered(entries, named, source), entries, _remote(options), steps
-    )
+    return _series(source, _numbered(entries, named, source), entries, _remote(options), steps)

@@ -27,7 +27,10 @@ def print_series(found: Mapping[str, Any]) -> None:
     for name, value in (
         ("series", found["series"]),
         ("layout", found["layout"]),
-        ("steps", f"{found['steps'][0]:,} to {found['steps'][-1]:,}, {len(found['steps'])} of them"),
+        (
+            "steps",
+            f"{found['steps'][0]:,} to {found['steps'][-1]:,}, {len(found['steps'])} of them",
+        ),
         ("set", f"{main}, {sets[main]['n_weights']:,} weights; δ is between checkpoints"),
     ):
         print(f"{name:<10}{value}")
