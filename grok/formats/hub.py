@@ -146,7 +146,8 @@ def fetched(
         if folder is None and local_files_only:
             raise InputError(f"{what} is not in the cache, and local_files_only allows no download")
         if folder is None:
-            names = hub.HfApi().list_repo_files(repo, revision=revision)
+            listed = hub.HfApi().model_info(repo, revision=revision).siblings or []
+            names = [file.rfilename for file in listed]
             wanted = [*_ABOUT_MODEL, *(weights_among(names) if with_weights else [])]
     if folder is not None:
         yield folder

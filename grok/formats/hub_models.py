@@ -1,4 +1,4 @@
-"""Models and tokenizers of Hugging Face from a folder. None of their code is run, none unpickled."""
+"""Models and tokenizers of Hugging Face from a folder: nothing in it is run or unpickled."""
 
 from collections.abc import Mapping
 from pathlib import Path

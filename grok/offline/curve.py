@@ -7,14 +7,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from grok.formats.tensors import Tensors
 from grok.formats.weights import shown
 from grok.inputs import InputError
 from grok.offline.layouts import layout_of, sets_of
@@ -68,11 +66,8 @@ class Curve:
             }
 
 
-class _Held(NamedTuple):
-    """A revision in memory."""
-
-    revision: Revision
-    tensors: dict[str, Tensor]
+_Held = dict[str, Tensor]
+"""The parameters of a revision, in memory."""
 
 
 class _Reader:
@@ -95,17 +90,21 @@ class _Reader:
             InputError: If it cannot be read, or has other parameters than the others.
         """
         with revision.load() as tensors:
-            if not self.sets:
-                self._look_at(tensors)
-            if lost := self.shapes.keys() - tensors.keys():
-                raise InputError(f"lacks {shown(min(lost))}, which others have")
-            found = {name: tensors[name] for name in self.shapes}
+            return self.take(tensors)
+
+    def take(self, tensors: Mapping[str, Tensor]) -> _Held:
+        """The parameters among some tensors; raises as :meth:`read`."""
+        if not self.sets:
+            self._look_at(tensors)
+        if lost := self.shapes.keys() - tensors.keys():
+            raise InputError(f"lacks {shown(min(lost))}, which others have")
+        found = {name: tensors[name] for name in self.shapes}
         for name, shape in self.shapes.items():
             if tuple(found[name].shape) != shape:
                 raise InputError(f"{shown(name)} has shape {tuple(found[name].shape)}, not {shape}")
-        return _Held(revision, found)
+        return found
 
-    def _look_at(self, tensors: Tensors) -> None:
+    def _look_at(self, tensors: Mapping[str, Tensor]) -> None:
         """Which tensors are parameters: floating point vectors and matrices, tied ones once."""
         kept = {n: x for n, x in tensors.items() if x.is_floating_point() and x.ndim >= 1}
         if not kept:
@@ -129,14 +128,28 @@ class _Reader:
             InputError: If a parameter is not finite.
         """
         each = {
-            name: _products(x, None if before is None else before.tensors[name])
-            for name, x in held.tensors.items()
+            name: _products(x, None if before is None else before[name]) for name, x in held.items()
         }
         for name, found in each.items():
             if not math.isfinite(found.square):
                 raise InputError(f"{shown(name)} has numbers that are not finite")
         none = Sums(0.0, 0.0, 0.0)
         return {n: sum((each[x] for x in xs), start=none) for n, xs in self.sets.items()}
+
+
+def set_norms(tensors: Mapping[str, Tensor], layout: str = "auto") -> dict[str, float]:
+    """Norm of each set of parameters of one checkpoint, as a curve has it.
+
+    Args:
+        tensors: By name.
+        layout: As for :func:`read_curve`.
+
+    Raises:
+        InputError: If there is no parameter, or one is not finite.
+    """
+    reader = _Reader(layout, "")
+    held = reader.take(tensors)
+    return {name: math.sqrt(found.square) for name, found in reader.sums(held, None).items()}
 
 
 def _tied(tensors: Mapping[str, Tensor], layers: set[str]) -> set[str]:

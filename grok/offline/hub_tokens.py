@@ -42,9 +42,9 @@ def random_tokens(
 
 
 def paragraphs(text: str) -> list[str]:
-    """Blocks between blank lines, without those that begin with ``#``, as the paper's code has."""
+    """Blocks between blank lines, without headings: those that begin with ``#`` or ``=``."""
     blocks = (block.strip() for block in re.split(r"\n\s*\n", text))
-    return [block for block in blocks if block and not block.startswith("#")]
+    return [block for block in blocks if block and not block.startswith(("#", "="))]
 
 
 def padded(texts: Sequence[Sequence[int]], pad: int) -> Tokens:
@@ -90,5 +90,5 @@ def read_texts(file: Path, n_texts: int) -> list[str]:
     except ValueError as error:
         raise InputError(f"text={file} is no text in UTF-8") from error
     if not texts:
-        raise InputError(f"text={file} has no paragraph; those that begin with # do not count")
+        raise InputError(f"text={file} has no paragraph; those that begin with # or = do not count")
     return texts
