@@ -45,6 +45,8 @@ def hub_library() -> Any:
     """
     try:
         import huggingface_hub
+        import huggingface_hub.errors
+        import huggingface_hub.utils
     except ImportError:
         raise InputError(MISSING.format("huggingface_hub")) from None
     return huggingface_hub
