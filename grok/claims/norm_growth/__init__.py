@@ -1,7 +1,16 @@
 """Claims of Merrill et al. 2021 on growth of the parameter norm, homogeneity and saturation."""
 
 from grok.claims.claim import Claim, claims_in
-from grok.claims.norm_growth import attention, growth, homogeneity
+from grok.claims.norm_growth import (
+    attention,
+    decay,
+    growth,
+    homogeneity,
+    language,
+    language_heads,
+)
 
-CLAIMS: tuple[Claim, ...] = claims_in(growth, homogeneity, attention)
+CLAIMS: tuple[Claim, ...] = claims_in(
+    growth, homogeneity, attention, language, decay, language_heads
+)
 """All of them, in the order of the modules."""
