@@ -30,7 +30,7 @@ def _name(weight_decay: float) -> str:
     id="NG-C6",
     tier="S",
     statement="Decay holds the growth back, and above a predicted threshold turns it round",
-    source="appendix C; threshold from the identity of the step",
+    source="figure 6, equation 3; threshold from the identity of the step",
     published="a threshold between 0.001 and 0.01, and growth at 0.01",
     arms={_name(x): decayed(x) for x in DECAYS},
 )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from grok.claims.claim import Arm, Part, all_below, at_least, claim, equal, shown
 from grok.claims.evidence import ArmEvidence, Evidence, NotRun, common
 from grok.claims.norm_growth.arms import NORM, PLACEMENTS, placed
@@ -29,7 +31,7 @@ MOST_VISIBLE = (64 + 1) / 2
     arms={name: placed(name, *SATURATION) for name in PLACEMENTS},
 )
 def saturation(e: Evidence) -> Iterator[Part]:
-    """NG-C7, judged on pre_ln; nothing is judged where a run of it is no better than frequencies."""
+    """NG-C7, on pre_ln; nothing is judged where one of its runs is no better than frequencies."""
     _refuse_collapsed(e["pre_ln"])
     for name, arm in e.arms.items():
         rise, rank = _rise(arm), _rank(arm)
@@ -91,7 +93,7 @@ def _largest(arm: ArmEvidence, name: str) -> Sample:
     """Largest value over all heads; NaN if one is."""
     keys = [f"attn/{name}/{layer}/{head}" for layer in range(N_LAYERS) for head in range(N_HEADS)]
     each = [arm.last(key) for key in keys]
-    return Sample({s: float(max(x.values[s] for x in each)) for s in arm.runs})
+    return Sample({s: float(np.max([x.values[s] for x in each])) for s in arm.runs})
 
 
 def _majority(positions: str) -> Arm:
