@@ -61,7 +61,7 @@ def of_heads(n_mean: float = 10, leak: float = 0) -> dict[str, Curve]:
     found = {}
     for layer, head in HEADS:
         found[f"attn/n_mean/{layer}/{head}"] = steady(n_mean)
-        found[f"attn/leak/{layer}/{head}"] = steady(leak)
+        found[f"attn/leak/{layer}"] = steady(leak)
         for kind, n in (("argmax", 2), ("mean", 1), ("mixed", 1)):
             found[f"attn/num_{kind}/{layer}"] = steady(n)
     return found
@@ -140,10 +140,8 @@ BROKEN: dict[str, Sequence[Change | list[Change]]] = {
         ("pre_ln", SATURATION, through({0: 0.1, 200: 0.9, 2000: 0.3})),
     ],
     "NG-C8": [
-        (name, f"attn/{key}/{layer}/{head}", steady(value))
-        for name in PLACEMENTS
-        for key, value in (("n_mean", 33.0), ("leak", 1e-9))
-        for layer, head in HEADS[1::4]
+        *((name, "attn/n_mean/1/2", steady(33.0)) for name in PLACEMENTS),
+        *((name, "attn/leak/1", steady(1e-9)) for name in PLACEMENTS),
     ],
     "NG-C9": [("none", "acc/test", steady(0.94)), ("none", LONGER, steady(0.89))],
     "NG-C10": [

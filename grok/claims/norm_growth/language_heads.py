@@ -1,6 +1,6 @@
 """NG-C7 to C9: saturation of language models, kinds of their heads, and counting."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -17,6 +17,7 @@ SATURATION = (
 """Eleven readings in float64, of 32 windows of each part."""
 
 N_LAYERS, N_HEADS = 2, 4
+HEADS = [f"{layer}/{head}" for layer in range(N_LAYERS) for head in range(N_HEADS)]
 
 MOST_VISIBLE = (64 + 1) / 2
 """Positions that a head of a causal network of 64 can attend to, in the mean over its queries."""
@@ -79,9 +80,11 @@ def _rank(arm: ArmEvidence) -> Sample:
 def heads(e: Evidence) -> Iterator[Part]:
     """NG-C8; shares of the kinds are shown and not judged, the mask is."""
     for name, arm in e.arms.items():
-        most = _largest(arm, "n_mean")
+        most = _largest(arm, "attn/n_mean", HEADS)
         yield all_below(f"{name}: most positions of a head, in the mean", most, MOST_VISIBLE + 1e-6)
-        yield equal(f"{name}: weight on later positions", _largest(arm, "leak"), 0)
+        yield equal(
+            f"{name}: weight on later positions", _largest(arm, "attn/leak", range(N_LAYERS)), 0
+        )
         for kind in ("argmax", "mean", "mixed"):
             keys = [f"attn/num_{kind}/{layer}" for layer in range(N_LAYERS)]
             counts = [arm.last(key).values for key in keys]
@@ -89,11 +92,10 @@ def heads(e: Evidence) -> Iterator[Part]:
             yield shown(f"{name}: share of {kind} heads", Sample(share))
 
 
-def _largest(arm: ArmEvidence, name: str) -> Sample:
-    """Largest value over all heads; NaN if one is."""
-    keys = [f"attn/{name}/{layer}/{head}" for layer in range(N_LAYERS) for head in range(N_HEADS)]
-    each = [arm.last(key) for key in keys]
-    return Sample({s: float(np.max([x.values[s] for x in each])) for s in arm.runs})
+def _largest(arm: ArmEvidence, name: str, places: Iterable[str | int]) -> Sample:
+    """Largest value over heads, or over layers; NaN if one is."""
+    each = [arm.last(f"{name}/{place}").values for place in places]
+    return Sample({s: float(np.max([x[s] for x in each])) for s in arm.runs})
 
 
 def _majority(positions: str) -> Arm:
