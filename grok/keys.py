@@ -97,10 +97,23 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("acc/occurrence/<i>/<split>", "task", "accuracy of these tokens", ""),
     Key(
+        "loss/tosses/<i>/test",
+        "task",
+        "loss on the longer strings of majority of i tosses, i / 2 bits in the mean",
+        "Merrill et al. 2022",
+    ),
+    Key("acc/tosses/<i>/test", "task", "accuracy on these strings", "Merrill et al. 2022"),
+    Key(
         "loss/unigram/<split>",
         "task",
         "loss on the split of a prediction by the frequencies (each count + 1) of the training part; a language model that is no better has collapsed",
         "Merrill et al. 2021, 4.1",
+    ),
+    Key(
+        "loss/perplexity/<split>",
+        "task",
+        "exp(loss/<split>) of a language model: of the mean over all tokens of all rows, not a mean over sentences",
+        "",
     ),
     Key(
         "acc/test_mirrored",

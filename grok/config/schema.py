@@ -169,7 +169,8 @@ class RunConfig:
     problem: ProblemName = "pairs"
     """What is learnt: the operation of data on pairs (a, b) by a transformer, or by embeddings and
     a decoder (toy); images by a perceptron; the next word of a text (language); or sequences: sums
-    digit by digit, random tokens with a subsequence that recurs, or key ... query answer."""
+    digit by digit, random tokens with a subsequence that recurs, key ... query answer, or whether
+    most bits of a string are 1 (majority)."""
     data: DataConfig = field(default_factory=DataConfig)
     """The operation table and its split. Of toy, images and sequences the two seeds alone have an
     effect, of language order_seed."""

@@ -43,23 +43,30 @@ def sequence_parts(stack: "Stack[SequenceProblem]") -> dict[str, Any]:
     problem = stack.problem
     params = stack.params
     batches = cache(lambda: {"train": problem.whole(stack.step), "test": problem.test})
-    outputs = cache(lambda: {s: _forward(problem, params, b) for s, b in batches().items()})
-
+    forward = partial(_forward, problem, params)
+    outputs = cache(lambda: {split: forward(batch) for split, batch in batches().items()})
     measures = stack.config.measures
 
     def answered(split: str, f: Tensor) -> tuple[Tensor, Tensor]:
-        labels = rearrange(batches()[split].labels, "run batch scored -> run (batch scored)")
-        return problem.readout_scale * f, labels
+        return problem.readout_scale * f, _labels(batches()[split])
 
     def predictions() -> dict[str, tuple[Tensor, Tensor]]:
         return {split: answered(split, output.logits) for split, output in outputs().items()}
+
+    def longer() -> dict[str, dict[str, tuple[Tensor, Tensor]]]:
+        return {
+            place: {"test": (problem.readout_scale * forward(batch).logits, _labels(batch))}
+            for place, batch in problem.longer.items()
+        }
+
+    has_places = bool(problem.sizes.places or problem.longer)
 
     def first(n: int) -> Tensor:
         return torch.cat([batch.inputs[:, :n] for batch in batches().values()], dim=1)
 
     def logits(weights: Mapping[str, Tensor], attend: Attend | None) -> dict[str, Tensor]:
-        forward = partial(_forward, problem, weights, attend=attend)
-        return {split: forward(batch).logits for split, batch in batches().items()}
+        of_weights = partial(_forward, problem, weights, attend=attend)
+        return {split: of_weights(batch).logits for split, batch in batches().items()}
 
     saturating = Saturating(
         logits, lambda: {split: x.logits for split, x in outputs().items()}, answered
@@ -80,9 +87,13 @@ def sequence_parts(stack: "Stack[SequenceProblem]") -> dict[str, Any]:
         network=lambda: examples_network(
             problem.model, first(measures.homogeneity.n_examples), "all"
         ),
-        places=(lambda: _places(problem, predictions())) if problem.sizes.places else None,
+        places=(lambda: _places(problem, predictions()) | longer()) if has_places else None,
         loss=lambda h, labels: problem.loss(h, labels, torch.float64),
     )
+
+
+def _labels(batch: Batch) -> Int[Tensor, "run token"]:
+    return rearrange(batch.labels, "run batch scored -> run (batch scored)")
 
 
 def _forward(

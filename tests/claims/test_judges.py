@@ -20,6 +20,7 @@ from tests.claims import (
     published_growth,
     published_homogeneity,
     published_images,
+    published_language,
     published_progress,
     published_theory,
 )
@@ -32,6 +33,7 @@ from tests.claims.store import (
     merged,
     plan_of,
     rises,
+    steady,
     through,
 )
 
@@ -43,6 +45,7 @@ SOURCES = (
     published_images,
     published_growth,
     published_homogeneity,
+    published_language,
 )
 PUBLISHED = {id: x for source in SOURCES for id, x in source.PUBLISHED.items()}
 UNIT = {id: x for source in SOURCES for id, x in source.UNIT.items()}
@@ -58,11 +61,14 @@ BROKEN = {
     **published_progress.BROKEN,
     **broken_theory.BROKEN,
     **published_images.BROKEN,
+    **published_language.BROKEN,
 }
 
 
 def is_judged(claim: Claim, arm: str, key: str) -> bool:
     """Whether a reading enters the criterion; the others are shown, or let a run stop."""
+    if claim.id.startswith("NG-"):
+        return published_language.is_judged(claim.id, arm, key)
     if claim.id == "IB-25c" and key == "acc/test":
         return arm == "1.0"
     if claim.id == "IB-27a":
@@ -178,6 +184,20 @@ def test_without_an_onset_there_is_no_step_at_60_percent_of_it(stored: Stored) -
         result = judged(claim, plan, root)
     assert result.verdict == "not run"
     assert "does not generalise" in result.reason
+
+
+@pytest.mark.slow
+def test_the_saturation_of_a_collapsed_model_is_not_judged(stored: Stored) -> None:
+    """NG-C7, where one run of pre_ln is no better than frequencies."""
+    claim = CLAIMS["NG-C7"]
+    root, plan = stored(claim)
+    for loss in (4.9999, 5.0):
+        with changed(root, claim, plan, {"pre_ln": {"loss/test": steady((4.2, loss, 4.2))}}):
+            result = judged(claim, plan, root)
+        assert result.verdict == ("holds" if loss < 5 else "not run")
+    assert "is no better than frequencies: its saturation says nothing" in result.reason
+    with changed(root, claim, plan, {"post_ln": {"loss/test": steady(5.0)}}):
+        assert judged(claim, plan, root).verdict == "holds"
 
 
 @pytest.mark.slow

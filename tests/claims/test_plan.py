@@ -47,10 +47,12 @@ def test_every_claim_of_the_paper_is_there_once_with_its_tier() -> None:
 
 # Singh et al.: short runs, whole runs mod 59, the paper's runs. Nanda et al.: the presets and the
 # run without decay, and the mainline run. Liu et al.: toy networks with decay, and mod 53.
+# Merrill et al.: small language models.
 LONGEST = {
     "IB": {"S": 2200, "R": 6000, "F": 10_000},
     "PM": {"S": 10_000, "F": 40_000},
     "ET": {"S": 20_000, "R": 20_000},
+    "NG": {"S": 2000},
 }
 
 
