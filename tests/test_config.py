@@ -176,7 +176,7 @@ CHOICES = [
         "problem",
         "sums",
         "problem='sums': allowed are pairs, toy, images, language, digit_addition, "
-        "repeated_subsequence, skip_trigram",
+        "repeated_subsequence, skip_trigram, majority",
     ),
     (RunConfig, "dtype", "half", "dtype='half': allowed are float32, float64"),
     (RunConfig, "device", "tpu", "device='tpu': allowed are auto, cpu, cuda"),
