@@ -58,7 +58,7 @@ def _sizes(config: RunConfig) -> tuple[Any, ...]:
         images = replace(shared(config).images, directory="")
         return ("images", images, config.optim.loss, config.dtype, config.device)
     if config.problem == "language":
-        text = replace(config.text, directory="")
+        text = replace(config.text, directory="", source="folder")
         return ("language", text, shared(config).model, config.dtype, config.threads, config.device)
     if config.problem != "pairs":
         sequence = config.sequence
@@ -144,7 +144,7 @@ def _sequence_flops(config: RunConfig) -> float:
     return 3.0 * (config.sequence.batch_size or config.sequence.n_train) * of_one
 
 
-def _transformer_flops(model: TransformerConfig, n_pos: int, n_read: int, n_classes: int) -> float:
+def _transformer_flops(model: TransformerConfig, n_pos: int, n_read: int, n_classes: int) -> int:
     """Forward pass on a sequence: every row of each layer but the last, of which some are read."""
     d, m = model.d_model, 0 if model.attn_only else model.d_mlp
     of_row = 4 * d * d + 4 * d * m + 4 * d * n_pos  # queries, output, MLP, scores and values
