@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from grok.models.parameter_sets import SET_KINDS
 from grok.training import Stack, problem_of, restore, state_of
 from tests.builders import data_of, make_stack, sequences, tiny
 from tests.plain import PlainTransformer
+from tests.texts import language_run, text_folder
 from tests.toys import toy
 
 FAMILIES = list(MEASURES)
@@ -80,11 +82,13 @@ def test_every_key_is_in_the_table_under_its_family(family: str, option: str) ->
         assert value.is_floating_point() or "rank" in key or "n_tail" in key, key
 
 
-def test_every_key_of_the_table_is_read_by_a_measure() -> None:
+def test_every_key_of_the_table_is_read_by_a_measure(tmp_path: Path) -> None:
     snapshot = make().snapshot()
     keys = {key for measure in MEASURES.values() for key in measure(snapshot)}
-    for problem in ("digit_addition", "repeated_subsequence"):
-        keys |= MEASURES["task"](Stack(problem_of([sequences(problem)])).snapshot()).keys()
+    texts = language_run(text_folder(tmp_path))
+    problems = ("digit_addition", "repeated_subsequence", "majority")
+    for config in (*map(sequences, problems), texts):
+        keys |= MEASURES["task"](Stack(problem_of([config])).snapshot()).keys()
     keys |= MEASURES["repr"](Stack(problem_of([toy(dim=2)])).snapshot()).keys()
     rows = {row.pattern for key in keys if (row := find_key(key)) is not None}
     assert rows == {row.pattern for row in KEYS if row.family in MEASURES}

@@ -18,7 +18,7 @@ from grok.sweep.state import run_state
 NOMINAL = 8e10
 """FLOP per second of one core in matrix products of these sizes, readings included."""
 SMALL_NOMINAL = NOMINAL / 2
-"""The same of stacked toy networks and perceptrons, whose products are small."""
+"""The same of stacked toy networks, perceptrons and language models, whose products are small."""
 
 
 def estimate_seconds(
@@ -41,7 +41,8 @@ def estimate_seconds(
     for config in todo.values():
         left = run_state(config, runs_dir).left
         known = speeds.get(_sizes(config))
-        nominal = SMALL_NOMINAL if config.problem in ON_OWN_NETWORK else NOMINAL
+        is_small = config.problem in (*ON_OWN_NETWORK, "language", "majority")
+        nominal = SMALL_NOMINAL if is_small else NOMINAL
         speed = median(known) if known else nominal / step_flops(config)
         seconds.append(left / speed)
     if not seconds:
