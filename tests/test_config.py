@@ -177,7 +177,7 @@ CHOICES = [
         "problem",
         "sums",
         "problem='sums': allowed are pairs, toy, images, language, digit_addition, "
-        "repeated_subsequence, skip_trigram",
+        "repeated_subsequence, skip_trigram, majority",
     ),
     (
         SaturationConfig,

@@ -86,7 +86,8 @@ def test_every_key_of_the_table_is_read_by_a_measure(tmp_path: Path) -> None:
     snapshot = make().snapshot()
     keys = {key for measure in MEASURES.values() for key in measure(snapshot)}
     texts = language_run(text_folder(tmp_path))
-    for config in (sequences("digit_addition"), sequences("repeated_subsequence"), texts):
+    problems = ("digit_addition", "repeated_subsequence", "majority")
+    for config in (*map(sequences, problems), texts):
         keys |= MEASURES["task"](Stack(problem_of([config])).snapshot()).keys()
     keys |= MEASURES["repr"](Stack(problem_of([toy(dim=2)])).snapshot()).keys()
     rows = {row.pattern for key in keys if (row := find_key(key)) is not None}

@@ -110,7 +110,8 @@ def absent_data(configs: Iterable[RunConfig]) -> dict[str, str]:
     for config in (config for config in configs if config.problem in ("images", "language")):
         source = (config.images.source, config.images.directory)
         if config.problem == "language":
-            source = ("text", config.text.trained_part, config.text.directory)
+            text = config.text
+            source = ("text", text.source, text.trained_part, text.directory)
         if source not in asked:
             asked[source] = _why_absent(config)
         if asked[source]:

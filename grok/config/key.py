@@ -177,7 +177,7 @@ def _toy(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) -> di
 def _text(config: RunConfig, values: dict[str, Any]) -> dict[str, Any]:
     """What determines what a language model reads: of files what they hold."""
     text = values["text"] | {"sha256": config.text.digest, "train_on": config.text.trained_part}
-    del text["directory"]
+    del text["directory"], text["source"]
     return {"text": text, "data": {"order_seed": config.data.order_seed}}
 
 

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 ProblemName = Literal[
-    *("pairs", "toy", "images", "language"),
-    *("digit_addition", "repeated_subsequence", "skip_trigram", "majority"),
+    "pairs",
+    "toy",
+    "images",
+    "language",
+    "digit_addition",
+    "repeated_subsequence",
+    "skip_trigram",
+    "majority",
 ]
 """What a run learns; all but ``pairs``, ``toy``, ``images`` and ``language`` are sequences."""
 

@@ -28,11 +28,14 @@ class TextConfig:
     ``data.order_seed``.
     """
 
+    source: Literal["folder", "hub"] = "folder"
+    """folder: files of yours, nothing is downloaded; hub: WikiText-2 from the Hugging Face hub,
+    once, which needs a network and the extra hub. Where a text is from is not part of a run's
+    key."""
     directory: str = ""
-    """Folder with the parts of the text; empty is $GROK_DATA/wikitext-2. Where they lie is not part
-    of a run's key."""
+    """Folder with the parts of the text; empty is $GROK_DATA/wikitext-2."""
     train_on: Literal["auto", "train", "valid"] = "auto"
-    """Part that trains; the part test evaluates. auto is train where the folder has it, else valid,
+    """Part that trains; the part test evaluates. auto is train where it is there, else valid,
     and is settled when the run is named, as is sha256."""
     sha256: str = ""
     """What the two parts must hold; empty is what the folder holds, or WikiText-2's published
@@ -59,6 +62,8 @@ class TextConfig:
             ValueError: In one line that names the key, its value and what is allowed.
         """
         check_choices(self, "text.")
+        if self.source == "hub" and self.directory:
+            raise ValueError(f"text.directory={self.directory} has no effect with text.source=hub")
         for name, least in {"vocab": 2, "length": 1, "batch_size": 1, "n_read": 1}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"text.{name}={getattr(self, name)} must be {least} or more")

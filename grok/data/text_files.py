@@ -1,17 +1,15 @@
-"""The parts of a text in a folder of the user's. Nothing is ever downloaded. Imports no torch."""
+"""The parts of a text in a folder of the user's, or of the hub if asked for. Imports no torch."""
 
 import contextlib
 import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from grok.data.image_config import joint_sha256
 from grok.data.text_config import TextConfig
+from grok.data.text_hub import Part, hub_part, parquet_lines
 from grok.inputs import InputError
-
-Part = Literal["train", "valid", "test"]
 
 MOST_BYTES = 2**27
 """Most bytes of a file: the text and its tokens are held in memory."""
@@ -59,9 +57,11 @@ def text_files(text: TextConfig) -> tuple[Path, Path]:
     Raises:
         InputError: If one is missing; in one line that says what is needed.
     """
+    parts: tuple[Part, Part] = (text.trained_part, "test")
+    if text.source == "hub":
+        return hub_part(parts[0]), hub_part(parts[1])
     folder = text_folder(text.directory)
     found: list[Path] = []
-    parts: tuple[Part, Part] = (text.trained_part, "test")
     for part in parts:
         path = find_part(folder, part)
         if path is None:
@@ -71,11 +71,13 @@ def text_files(text: TextConfig) -> tuple[Path, Path]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Everything that a file holds.
+    """The text that a file holds; of a Parquet file its lines.
 
     Raises:
         InputError: If it cannot be read or has more than :data:`MOST_BYTES`.
     """
+    if path.suffix == ".parquet":
+        return parquet_lines(path)
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -87,7 +89,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def joint_digest(contents: tuple[bytes, bytes]) -> str:
-    """Digest of the two files of a run, as ``text.sha256``."""
+    """Digest of the two texts of a run, as ``text.sha256``."""
     return joint_sha256(hashlib.sha256(content).hexdigest() for content in contents)
 
 
@@ -99,7 +101,7 @@ def settled(text: TextConfig) -> TextConfig:
     """
     with contextlib.suppress(InputError):
         if text.train_on == "auto":
-            has_train = find_part(text_folder(text.directory), "train") is not None
+            has_train = text.source == "hub" or find_part(text_folder(text.directory), "train")
             text = replace(text, train_on="train" if has_train else "valid")
         if not text.sha256:
             train, test = text_files(text)

@@ -110,10 +110,12 @@ class LanguageProblem:
     ) -> Float[Tensor, " run"]:
         """Mean loss of each run on rows of its own, with dropout or without."""
         logits = self.forward(params, torch.stack([each.inputs for each in rows]), drop).logits
+        # The gradient of a slice is as large as all of them: a run alone is not cut out.
+        of_runs = logits.split(1) if len(rows) > 1 else (logits,)
         found = []
         for run, each in enumerate(rows):
             # Rows of different runs may have different numbers of positions that count.
-            h, labels = counted(logits[run : run + 1], each.labels)
+            h, labels = counted(of_runs[run], each.labels)
             if self.is_scaled:
                 h = self.readout_scale[run] * h / self.temperature[run]
             found.append(cross_entropy(h, labels, DTYPES[self.config.optim.loss_dtype]))

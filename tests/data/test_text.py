@@ -4,17 +4,22 @@ import hashlib
 import math
 import os
 import subprocess
+import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from statistics import median
+from types import ModuleType
 from typing import Any, Literal
 
+import polars as pl
 import pytest
 import torch
 
 import grok.data.text_files as text_files
+import grok.data.text_hub as text_hub
 from grok.data.text import (
     PADDED,
     UNK,
@@ -243,8 +248,113 @@ def test_another_text_than_the_run_says_is_refused(folder: Path) -> None:
 def test_sizes_that_cannot_be_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=rf"^text\.{name}=0 must be [12] or more$"):
         replace(SMALL, **{name: 0})
+    with pytest.raises(
+        ValueError, match=r"^text\.directory=x has no effect with text\.source=hub$"
+    ):
+        TextConfig(source="hub", directory="x")
     with pytest.raises(ValueError, match=r"^text\.sha256=XY: expected 64 hexadecimal digits"):
         TextConfig(sha256="XY")
+
+
+# The hub, in its place a folder and functions of ours.
+
+
+LINES = {
+    "train": [" \n", " = The cat = \n", " the cat sat . \n", " the end"],
+    "validation": [" the dog sat . \n"],
+    "test": [" a bird sang . \n"],
+}
+
+
+class FakeHub(ModuleType):
+    """Lists and downloads what lies in a folder; counts what it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("huggingface_hub")
+        self.folder, self.asked = folder, []
+        for split, lines in LINES.items():
+            path = folder / f"{text_hub.CONFIG}/{split}-00000-of-00001.parquet"
+            path.parent.mkdir(exist_ok=True)
+            pl.DataFrame({"text": lines}).write_parquet(path)
+
+    def HfApi(self) -> "FakeHub":
+        return self
+
+    def list_repo_files(self, repo: str, *, repo_type: str) -> list[str]:
+        assert (repo, repo_type) == ("Salesforce/wikitext", "dataset")
+        found = [str(x.relative_to(self.folder)) for x in self.folder.rglob("*.parquet")]
+        return [*found, "wikitext-103-v1/test-00000-of-00001.parquet", "README.md"]
+
+    def hf_hub_download(self, repo: str, name: str, *, repo_type: str) -> str:
+        assert (repo, repo_type) == ("Salesforce/wikitext", "dataset")
+        self.asked.append(name)
+        return str(self.folder / name)
+
+    def try_to_load_from_cache(self, repo: str, name: str, *, repo_type: str) -> object:
+        path = self.folder / "cache" / name
+        return str(path) if path.exists() else None
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """In the place of the library of the hub."""
+    fake = FakeHub(tmp_path)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
+    monkeypatch.setitem(sys.modules, "huggingface_hub.errors", ModuleType("errors"))
+    text_hub.hub_part.cache_clear()
+    yield fake
+    text_hub.hub_part.cache_clear()
+
+
+def test_the_hub_gives_the_training_part_once(hub: FakeHub) -> None:
+    config = settled(TextConfig(source="hub"))
+    assert (config.train_on, config.name) == ("train", "text_train")
+    train, test = read_words(config)
+    assert train == [["the", "cat", "sat", "."], ["the", "end"]]
+    assert test == [["a", "bird", "sang", "."]]
+    assert hub.asked == [f"wikitext-2-v1/{x}-00000-of-00001.parquet" for x in ("train", "test")]
+
+
+def test_a_text_has_one_digest_wherever_it_is_from(hub: FakeHub, tmp_path: Path) -> None:
+    files = {part: "".join(LINES[split]) for part, split in text_hub.SPLITS.items()}
+    folder = text_folder(tmp_path / "files", **files | {"train": files["train"] + "\n"})
+    ours = settled(TextConfig(source="hub"))
+    assert ours.sha256 == settled(TextConfig(directory=str(folder))).sha256
+    assert settled(TextConfig(source="hub", train_on="valid")).sha256 != ours.sha256
+
+
+def test_without_a_network_the_hub_is_one_line_or_its_cache(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise ConnectionError("\n[Errno -2] Name or service not known\nand pages of text")
+
+    monkeypatch.setattr(hub, "list_repo_files", offline)
+    expected = "Salesforce/wikitext: [Errno -2] Name or service not known: join a network, or put"
+    config = TextConfig(source="hub")
+    assert settled(config).digest == SMALL_SHA256
+    assert complaint(config).startswith(expected)
+    (hub.folder / "cache").mkdir()
+    (hub.folder / text_hub.CONFIG).rename(hub.folder / "cache" / text_hub.CONFIG)
+    assert len(read_words(settled(config))[0]) == 2
+
+
+def test_a_hub_without_the_text_is_one_line(hub: FakeHub) -> None:
+    path = hub.folder / f"{text_hub.CONFIG}/test-00000-of-00001.parquet"
+    path.write_bytes(b"PAR1")
+    config = TextConfig(source="hub", train_on="train")
+    assert complaint(config) == f"{path}: is no Parquet file with a column text"
+    path.unlink()
+    text_hub.hub_part.cache_clear()
+    assert complaint(config) == "Salesforce/wikitext has 0 files of wikitext-2-v1, test, not 1"
+
+
+def test_without_its_library_the_hub_is_one_line(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    expected = "huggingface_hub is not installed: pip install 'grokking-lab[hub]', or put WikiText"
+    assert complaint(TextConfig(source="hub")).startswith(expected)
 
 
 # WikiText-2.

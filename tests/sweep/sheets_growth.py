@@ -14,7 +14,7 @@ LANGUAGE = RunConfig(
     model=TransformerConfig(
         n_layers=2, d_model=64, d_mlp=256, act="relu", causal=True, init="torch", **BIASES
     ),
-    optim=OptimConfig(betas=(0.9, 0.999), weight_decay=0.01),
+    optim=OptimConfig(betas=(0.9, 0.999), weight_decay=0.01, loss_dtype="float32"),
     n_steps=2000,
 )
 """The language model without norms."""

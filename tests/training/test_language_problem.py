@@ -94,6 +94,8 @@ def test_a_stack_is_its_runs_one_by_one(folder: Path, fields: dict[str, Any]) ->
         for split in ("train", "test"):
             loss = plain.loss(getattr(plain.data, split)).detach()
             torch.testing.assert_close(readings[f"loss/{split}"][run], loss, rtol=1e-9, atol=0)
+            perplexity = readings[f"loss/perplexity/{split}"][run]
+            torch.testing.assert_close(perplexity, loss.exp(), rtol=1e-9, atol=0)
 
 
 @of_each_option
