@@ -1,5 +1,6 @@
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -17,3 +18,9 @@ def arithmetic_as_it_was() -> Iterator[None]:
         import torch
 
         torch.set_flush_denormal(False)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the experiment of a sweep lies, so that its cells are parsed once in a module."""
+    return tmp_path_factory.mktemp("home")

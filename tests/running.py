@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import pytest
+
 from grok.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
+from grok.cli import main
 from grok.config import MeasuresConfig, RunConfig, Schedule, TrackingConfig
 from grok.data.sequence_config import ProblemName
 from grok.models.config import norm_config
@@ -25,6 +28,22 @@ FLAGS = (
     "--tracking.mode=disabled",
 )
 """What makes the run of an experiment tiny."""
+
+
+class Result(NamedTuple):
+    """What a command returned and printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> Result:
+    """A command of ``grok`` in this process; what was printed before is dropped."""
+    capsys.readouterr()
+    code = main(arguments)
+    captured = capsys.readouterr()
+    return Result(code, captured.out, captured.err)
 
 
 def run_config(**overrides: Any) -> RunConfig:

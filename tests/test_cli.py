@@ -18,7 +18,7 @@ import yaml
 from grok.cli import COMMANDS, main
 from grok.config import RunConfig, flatten, load_run, to_dict
 from grok.runs import Run, RunLock, RunStore
-from tests.running import FLAGS, signal_at
+from tests.running import FLAGS, Result, command, signal_at
 
 GROK = Path(sys.executable).with_name("grok")
 SUMMARY_KEYS = [
@@ -36,14 +36,7 @@ SUMMARY_KEYS = [
 ]
 
 
-class Outcome:
-    """What a command printed and returned."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-Grok = Callable[..., Outcome]
+Grok = Callable[..., Result]
 
 
 @pytest.fixture
@@ -54,12 +47,9 @@ def grok(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GROK_RUNS", raising=False)
 
-    def of(*arguments: str) -> Outcome:
+    def of(*arguments: str) -> Result:
         tiny = FLAGS if arguments[:1] == ("train",) and len(arguments) > 1 else ()
-        capsys.readouterr()
-        code = main([*arguments[:2], *tiny, *arguments[2:]])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
+        return command(capsys, *arguments[:2], *tiny, *arguments[2:])
 
     return of
 
@@ -81,7 +71,7 @@ def strict_json(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
-def assert_one_line(outcome: Outcome, code: int, *parts: str) -> None:
+def assert_one_line(outcome: Result, code: int, *parts: str) -> None:
     assert outcome.code == code
     assert outcome.out == ""
     assert outcome.err.startswith("grok: ")
@@ -325,7 +315,7 @@ def test_a_value_error_on_the_way_is_a_failure_and_no_unusable_input(grok: Grok)
     assert_one_line_last(outcome, "grok: not of the user's making")
 
 
-def assert_one_line_last(outcome: Outcome, line: str) -> None:
+def assert_one_line_last(outcome: Result, line: str) -> None:
     assert outcome.code == 1
     assert outcome.err.splitlines()[-1] == line
     assert "Traceback" not in outcome.err

@@ -7,18 +7,12 @@ from typing import Any
 
 import pytest
 
-from grok.cli import main
 from grok.sweep import read_sweep
+from tests.running import Result, command
 from tests.sweep.toy_cells import passing, stored, toy_sweep
 
 LAST = 400
-Result = tuple[int, str, str]
 Correlate = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture
@@ -31,10 +25,7 @@ def correlate(
     toy_sweep(tmp_path, {"optim.lr": [1e-3, 1e-2], "seed": [0, 1, 2]}, home)
 
     def of(*arguments: str) -> Result:
-        capsys.readouterr()
-        code = main(["correlate", "grid.yaml", *arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return command(capsys, "correlate", "grid.yaml", *arguments)
 
     return of
 

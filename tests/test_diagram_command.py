@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -19,7 +19,7 @@ from grok.lit.signals import Interrupted
 from grok.metrics.phase_map import parse_map
 from grok.runs import RunStore
 from grok.sweep import Outcome, grid_of, read_sweep
-from tests.running import files
+from tests.running import Result, command, files
 from tests.sweep.toy_cells import passing, stored, toy_sweep
 
 AXES: dict[str, list[Any]] = {
@@ -30,19 +30,7 @@ AXES: dict[str, list[Any]] = {
 OUTCOME = Outcome([], [], {}, [])
 
 
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 Diagram = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the experiment lies."""
-    return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture
@@ -57,10 +45,7 @@ def diagram(
     toy_sweep(work, AXES, home)
 
     def of(*arguments: str) -> Result:
-        capsys.readouterr()
-        code = main(["diagram", *arguments])
-        captured = capsys.readouterr()
-        return Result(code, captured.out, captured.err)
+        return command(capsys, "diagram", *arguments)
 
     return of
 

@@ -4,29 +4,22 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
 
-from grok.cli import main
 from grok.cli.theory import _Progress
 from grok.data.toy import toy_data
 from grok.data.toy_config import ToyConfig
 from grok.metrics.parallelograms import nullity
 from grok.metrics.samples import addition_samples
 from grok.theory.critical import critical_fraction
+from tests.running import Result, command
 
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
 
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Theory = Callable[..., Outcome]
+Theory = Callable[..., Result]
 
 
 @pytest.fixture
@@ -36,15 +29,13 @@ def theory(
     """Runs the command in an empty directory."""
     monkeypatch.chdir(tmp_path)
 
-    def of(*arguments: str) -> Outcome:
-        code = main(["theory", *arguments])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
+    def of(*arguments: str) -> Result:
+        return command(capsys, "theory", *arguments)
 
     return of
 
 
-def json_of(outcome: Outcome) -> Any:
+def json_of(outcome: Result) -> Any:
     assert (outcome.code, outcome.err) == (0, "")
     return json.loads(outcome.out)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from grok.claims.sample import Sample
 from grok.metrics.onset import onset
-from grok.runs import EVENTS, Run
+from grok.runs import EVENTS, Run, check_key
 
 Series = tuple[np.ndarray, np.ndarray]
 
@@ -42,23 +42,17 @@ class ArmEvidence:
         Raises:
             NotRun: If the run has no such reading.
         """
-        if seed not in self._read:  # whole: a claim may ask for hundreds of keys of a run
-            self._read[seed] = self.runs[seed].all_series()
-        if key not in self._read[seed]:
-            raise NotRun(self._unread(key, seed))
+        run = self.runs[seed]
+        try:
+            if seed not in self._read:  # whole: a claim may ask for hundreds of keys of a run
+                self._read[seed] = run.all_series()
+            check_key(key, self._read[seed])
+        except ValueError as error:
+            hint = f"if it is of an older version, `grok rm {run.key}` and run again"
+            raise NotRun(f"{run.key}: {error}; {hint}") from error
         steps, values = self._read[seed][key]
         kept = steps <= self.n_steps
         return steps[kept], values[kept]
-
-    def _unread(self, key: str, seed: str) -> str:
-        """Which keys there are near it, and what to do."""
-        run = self.runs[seed]
-        try:
-            run.series(key)
-        except ValueError as error:
-            hint = f"if it is of an older version, `grok rm {run.key}` and run again"
-            return f"{run.key}: {error}; {hint}"
-        raise AssertionError(f"{run.key} has {key}")
 
     def each(self, key: str, function: Callable[[np.ndarray, np.ndarray], float]) -> Sample:
         """A function of steps and values, for each seed.

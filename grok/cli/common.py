@@ -28,6 +28,11 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def with_seeds(flags: Sequence[str], seeds: str | None) -> list[str]:
+    """Flags of a sweep's runs, with the seeds of the option where it was given."""
+    return [*flags, *([] if seeds is None else [f"--seeds={seeds}"])]
+
+
 def check_workers(workers: int | None) -> None:
     """Refuse a number of processes that cannot train.
 

@@ -5,10 +5,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from grok.cli.common import Parser, listed
+from grok.cli.common import Parser, listed, with_seeds
 from grok.config import run_key
 from grok.inputs import InputError
-from grok.runs import Run, default_runs_dir, plain
+from grok.runs import DONE, Run, default_runs_dir, plain
 from grok.sweep import SweepRun, read_sweep
 
 USAGE = """\
@@ -44,8 +44,6 @@ def correlate(arguments: list[str]) -> int:
         print(USAGE, end="")
         return 0 if arguments else 2
     options, flags = _options(arguments)
-    if options.seeds is not None:
-        flags.append(f"--seeds={options.seeds}")
     runs_dir = (options.runs_dir or default_runs_dir()).resolve()
     runs = _stored(read_sweep(options.sweep).runs(flags), runs_dir, options.sweep)
 
@@ -77,13 +75,13 @@ def _options(arguments: list[str]) -> tuple[Any, list[str]]:
     options, flags = parser.parse_known_args(arguments)
     if options.at < 0 or options.top < 0:
         raise InputError(f"at={options.at}, top={options.top}: neither may be negative")
-    return options, flags
+    return options, with_seeds(flags, options.seeds)
 
 
 def _stored(runs: list[SweepRun], runs_dir: Path, sweep: str) -> list[Run]:
     """The runs of the sweep as they are stored; all must have ended."""
     found = [Run(runs_dir / run_key(run.config)) for run in runs]
-    left = [run for run in found if run.status()["status"] not in ("completed", "diverged")]
+    left = [run for run in found if run.status()["status"] not in DONE]
     if left:
         raise InputError(
             f"{len(left)} of {len(runs)} runs have not ended in {runs_dir}: grok sweep run {sweep}"
@@ -100,11 +98,12 @@ def _print(found: Any, options: Any) -> None:
         print(json.dumps(plain({"at": options.at, "onset": options.onset, **rest, "keys": rows})))
         return
 
-    from grok.report.terminal import console, print_rows
+    from grok.report.terminal import console, markdown_table, print_rows
 
     shown = [{name: _text(value) for name, value in row.items()} for row in rows]
     if options.markdown:
-        print("\n".join(_markdown(shown)))
+        named = [row | {"key": f"`{row['key']}`"} for row in shown]
+        print("\n".join(markdown_table(list(named[0]), (row.values() for row in named))))
     else:
         print_rows(console(), shown)
     print()
@@ -113,15 +112,6 @@ def _print(found: Any, options: Any) -> None:
 
 def _text(value: Any) -> str:
     return f"{value:+.2f}" if isinstance(value, float) else str(value)
-
-
-def _markdown(rows: list[dict[str, str]]) -> list[str]:
-    head = list(rows[0])
-    lines = ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
-    lines += [
-        "| " + " | ".join([f"`{row['key']}`", *list(row.values())[1:]]) + " |" for row in rows
-    ]
-    return lines
 
 
 def _notes(found: Any, options: Any) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grok.cli.against import find_reference
-from grok.cli.common import GOES_ON, Parser, check_workers, complain
+from grok.cli.common import GOES_ON, Parser, check_workers, complain, with_seeds
 from grok.cli.diagram_plan import (
     Plan,
     decided_percent,
@@ -111,8 +111,7 @@ def _options(arguments: list[str]) -> tuple[Any, list[str]]:
         raise InputError("which sweep? `grok list sweeps` shows them")
     check_workers(options.workers)
     _check(options)
-    seeds = [] if options.seeds is None else [f"--seeds={options.seeds}"]
-    return options, [*flags, *seeds]
+    return options, with_seeds(flags, options.seeds)
 
 
 def _check(options: Any) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from grok.cli.common import GOES_ON, Parser, check_workers, complain
+from grok.cli.common import GOES_ON, Parser, check_workers, complain, with_seeds
 from grok.config import RunConfig, run_key
 from grok.inputs import InputError
 from grok.runs import Run, default_runs_dir, plain
@@ -49,8 +49,6 @@ def sweep(arguments: list[str]) -> int:
         print(USAGE, end="")
         return 0 if {"-h", "--help"} & set(arguments) else 2
     options, flags = _options(arguments[1:])
-    if options.seeds is not None:
-        flags.append(f"--seeds={options.seeds}")
     found = read_sweep(options.sweep)
     runs = _shard(found.runs(flags), options.shard)
     runs_dir = options.runs_dir or default_runs_dir()
@@ -75,7 +73,7 @@ def _options(arguments: list[str]) -> tuple[Any, list[str]]:
     if options.sweep is None:
         raise InputError("which sweep? `grok list sweeps` shows them")
     check_workers(options.workers)
-    return options, flags
+    return options, with_seeds(flags, options.seeds)
 
 
 def _shard(runs: list[SweepRun], shard: str) -> list[SweepRun]:

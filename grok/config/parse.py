@@ -9,11 +9,12 @@ import json
 import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
 from grok.config.experiments import find_experiment
 from grok.config.key import flatten, to_dict
@@ -90,7 +91,8 @@ def whole(values: dict[Any, Any], flags: Sequence[str]) -> RunConfig:
     """
     parser = run_parser()
     config = parser.parse_args(list(flags), parser.parse_object(copy.deepcopy(values)))
-    return _instantiate(parser, config)
+    parts = parser.instantiate(config)
+    return RunConfig(**{name: parts[name] for name in RunConfig.__dataclass_fields__})
 
 
 @lru_cache(maxsize=64)
@@ -99,12 +101,6 @@ def _values(path: Path, text: str, group: str) -> dict[Any, Any]:
     values = _read_yaml(path, text)
     values.setdefault("tracking", {}).setdefault("group", group)
     return values
-
-
-def _instantiate(parser: ArgumentParser, config: Namespace) -> RunConfig:
-    """The dataclass; its own checks may raise ValueError."""
-    parts = parser.instantiate(config)
-    return RunConfig(**{name: parts[name] for name in RunConfig.__dataclass_fields__})
 
 
 def _read_yaml(path: Path, text: str) -> dict[Any, Any]:
@@ -191,7 +187,7 @@ def flag_pairs(flags: Sequence[str]) -> list[tuple[str, str]]:
     Raises:
         ConfigError: If a name is none of the fields', or a value is missing.
     """
-    pairs, rest, names = [], list(flags), _names(to_dict(RunConfig())) | {"seed"}
+    pairs, rest, names = [], list(flags), _names() | {"seed"}
     while rest:
         flag = rest.pop(0)
         if not flag.startswith("--"):
@@ -207,10 +203,11 @@ def flag_pairs(flags: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _names(values: dict[str, Any], prefix: str = "") -> set[str]:
+@cache
+def _names() -> frozenset[str]:
     """Dotted names of fields and of the sections that hold them."""
-    inner = (_names(v, f"{prefix}{k}.") for k, v in values.items() if isinstance(v, dict))
-    return {prefix + name for name in values}.union(*inner)
+    leaves = flatten(to_dict(RunConfig()))
+    return frozenset(n for leaf in leaves for n in accumulate(leaf.split("."), "{}.{}".format))
 
 
 def _one_line(error: BaseException) -> str:

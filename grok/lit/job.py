@@ -12,7 +12,7 @@ from grok.checkpoints import Checkpoint, checkpoint_path, checkpoint_steps, late
 from grok.config import RunConfig, run_key
 from grok.lit.keeper import Keeper, Series, has_generalised
 from grok.lit.replay import lacking
-from grok.runs import LockLost, ReadingsWriter, Run, RunLock, keys_found, onsets, write_status
+from grok.runs import DONE, LockLost, ReadingsWriter, Run, RunLock, keys_found, onsets, write_status
 from grok.tracking import Tracker
 from grok.training import Stack
 
@@ -39,7 +39,7 @@ class Job:
     @property
     def is_over(self) -> bool:
         """Whether it has ended for good in this process."""
-        return self.ended in ("completed", "diverged")
+        return self.ended in DONE
 
     @property
     def is_done(self) -> bool:

@@ -9,7 +9,7 @@ from rich.text import Text
 from grok.claims import Claim
 from grok.claims.claim import Part
 from grok.claims.reproduce import Result
-from grok.report.terminal import console, print_table
+from grok.report.terminal import console, markdown_table, print_table
 
 _PLAIN_WIDTH = 10_000
 """Columns of a file or pipe: more than any row has, so that none is folded."""
@@ -79,14 +79,12 @@ def print_claims(claims: Sequence[Claim]) -> None:
 
 def markdown(results: Sequence[Result]) -> str:
     """The table for a paper's page: ``grok reproduce PAPER --markdown``."""
-    lines = [
-        "| claim | published | ours: median [min, max] | verdict |",
-        "| --- | --- | --- | --- |",
-    ]
+    rows = []
     for result in results:
         claim = result.claim
         ours = "<br>".join(map(part_text, result.parts)) or result.reason
         cells = (f"({claim.tier}) {claim.statement}", claim.published, ours, result.verdict)
-        escaped = " | ".join(cell.replace("|", "\\|").replace("*", "\\*") for cell in cells)
-        lines.append(f"| **{claim.id}** {escaped} |")
+        first, *rest = (cell.replace("*", "\\*") for cell in cells)
+        rows.append([f"**{claim.id}** {first}", *rest])
+    lines = markdown_table(("claim", "published", "ours: median [min, max]", "verdict"), rows)
     return "\n".join(lines) + "\n"

@@ -1,6 +1,6 @@
 """Tables in the terminal. Imports no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -168,11 +168,18 @@ def keys_page() -> str:
         "`<head>` count from 0. All readings go to the run store; the alias is the name in the",
         "authors' logs. What belongs to a whole run (`summary`) is in `status.json`.",
         "",
-        "| key | family | meaning | source | alias |",
-        "| --- | --- | --- | --- | --- |",
     ]
-    for key in KEYS:
-        cells = (f"`{key.pattern}`", key.family, key.meaning, key.source, key.alias)
-        cells = (*cells[:4], f"`{key.alias}`" if key.alias else "")
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    rows = [
+        (f"`{k.pattern}`", k.family, k.meaning, k.source, f"`{k.alias}`" if k.alias else "")
+        for k in KEYS
+    ]
+    lines += markdown_table(("key", "family", "meaning", "source", "alias"), rows)
     return "\n".join(lines) + "\n"
+
+
+def markdown_table(names: Sequence[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """Lines of a table for a page."""
+    lines = ["| " + " | ".join(names) + " |", "| " + " | ".join("---" for _ in names) + " |"]
+    for row in rows:
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+    return lines

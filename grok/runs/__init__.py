@@ -13,6 +13,8 @@ from grok.runs.lock import RunLock as RunLock
 from grok.runs.lock import RunLocked as RunLocked
 from grok.runs.owner import Owner as Owner
 from grok.runs.owner import live_owner as live_owner
+from grok.runs.readings import check_key as check_key
+from grok.runs.run import DONE as DONE
 from grok.runs.run import Run as Run
 from grok.runs.run import open_run as open_run
 from grok.runs.run import plain as plain

@@ -3,7 +3,7 @@
 import difflib
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import polars as pl
@@ -72,11 +72,20 @@ def select_keys(parts: pl.DataFrame, keys: Iterable[str]) -> pl.DataFrame:
     wanted = list(keys)
     known = set(parts["key"].unique())
     for key in wanted:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=5, cutoff=0.5)
-            hint = f"; near it: {', '.join(near)}" if near else f"; there are {len(known)} keys"
-            raise ValueError(f"no reading {key!r}{hint}")
+        check_key(key, known)
     return parts.filter(pl.col("key").is_in(wanted))
+
+
+def check_key(key: str, known: Collection[str]) -> None:
+    """Refuse a key that is not among those that were read.
+
+    Raises:
+        ValueError: Names the nearest of them.
+    """
+    if key not in known:
+        near = difflib.get_close_matches(key, known, n=5, cutoff=0.5)
+        hint = f"; near it: {', '.join(near)}" if near else f"; there are {len(known)} keys"
+        raise ValueError(f"no reading {key!r}{hint}")
 
 
 def wide(parts: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,10 @@ from grok.runs.files import write_atomic
 from grok.runs.readings import merged, read_parts, select_keys, wide
 
 Status = Literal["running", "completed", "diverged", "interrupted", "failed"]
-"""How a run stands. ``completed`` and ``diverged`` are done; a run nobody began is ``new``."""
+"""How a run stands; a run nobody began is ``new``."""
+
+DONE: tuple[Status, ...] = ("completed", "diverged")
+"""How a run stands that has nothing left to train."""
 
 Series = tuple[Int64[np.ndarray, " reading"], Float64[np.ndarray, " reading"]]
 """Steps at which a key was read, ascending, and its values."""
@@ -130,7 +133,11 @@ class Run:
         return _columns(merged(select_keys(read_parts(self.readings_dir), [key])))
 
     def all_series(self) -> dict[str, Series]:
-        """Every key as :meth:`series` gives it; the files are read once."""
+        """Every key as :meth:`series` gives it; the files are read once.
+
+        Raises:
+            ValueError: If a part is damaged.
+        """
         parts = merged(read_parts(self.readings_dir)).partition_by("key", as_dict=True)
         return {str(key): _columns(table) for (key,), table in parts.items()}
 

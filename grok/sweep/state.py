@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from grok.config import RunConfig, run_key
-from grok.runs import Run
+from grok.runs import DONE, Run
 
 
 class State(NamedTuple):
@@ -26,7 +26,7 @@ def run_state(config: RunConfig, runs_dir: Path) -> State:
         step, left = status["step"], max(config.n_steps - status["step"], 0)
         if status["status"] == "new":
             return State("new", 0, left)
-        if status["status"] not in ("completed", "diverged"):
+        if status["status"] not in DONE:
             return State("resumable", step, left)
         if _is_finished(run, config):
             return State("done", step, 0)
