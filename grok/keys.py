@@ -37,7 +37,35 @@ FAMILY_MEANINGS = {
     "ablation": "Ablations: loss on all pairs with a part of a one-layer network replaced",
     "repr": "RepresentationQuality: principal components and parallelograms of the embedding",
     "irrep": "IrrepMeasures: the same for the irreducible representations of any finite group",
+    "dynamics": "NormDynamics: what every update adds to the norm of sets of parameters",
+    "saturation": "Saturation: nearness to the network with all parameters times 1000, and whether that one solves the task",
+    "homogeneity": "Homogeneity: how outputs grow with the scale of all parameters",
+    "heads": "AttentionStats: how many positions heads attend to once attention is saturated",
 }
+
+
+def _and_last(pattern: str, family: str, meaning: str, source: str = "") -> tuple[Key, Key]:
+    """A key, and the same over the last positions alone."""
+    kind, name, *fields = pattern.split("/")
+    last = "/".join((kind, f"{name}_last", *fields))
+    return Key(pattern, family, meaning, source), Key(last, family, _LAST[family], "")
+
+
+_LAST = {
+    "saturation": "the same over the last positions of the examples alone (`=`)",
+    "heads": "the same of the last query row alone (`=`)",
+}
+
+
+def _by_head(name: str, meaning: str, source: str = "") -> tuple[Key, ...]:
+    """Keys of the mean over heads and of each head, of all rows and of the last one."""
+    each = (("<layer>", "mean over heads"), ("<layer>/<head>", "one head"))
+    return tuple(
+        Key(key.pattern, "heads", f"{key.meaning}, {whose}", key.source)
+        for fields, whose in each
+        for key in _and_last(f"{name}/{fields}", "heads", meaning, source)
+    )
+
 
 KEYS: tuple[Key, ...] = (
     Key(
@@ -68,6 +96,25 @@ KEYS: tuple[Key, ...] = (
         "Nanda et al. 2023, D.3",
     ),
     Key("acc/occurrence/<i>/<split>", "task", "accuracy of these tokens", ""),
+    Key(
+        "loss/tosses/<i>/test",
+        "task",
+        "loss on the longer strings of majority of i tosses, i / 2 bits in the mean",
+        "Merrill et al. 2022",
+    ),
+    Key("acc/tosses/<i>/test", "task", "accuracy on these strings", "Merrill et al. 2022"),
+    Key(
+        "loss/unigram/<split>",
+        "task",
+        "loss on the split of a prediction by the frequencies (each count + 1) of the training part; a language model that is no better has collapsed",
+        "Merrill et al. 2021, 4.1",
+    ),
+    Key(
+        "loss/perplexity/<split>",
+        "task",
+        "exp(loss/<split>) of a language model: of the mean over all tokens of all rows, not a mean over sentences",
+        "",
+    ),
     Key(
         "acc/test_mirrored",
         "task",
@@ -744,7 +791,293 @@ KEYS: tuple[Key, ...] = (
         "accuracy on all pairs, training and test",
         "Liu et al. 2022, figure 3",
     ),
+    Key(
+        "norm/theta/<set>",
+        "dynamics",
+        "‖θ‖₂ of a set of parameters; sets: all, encoder (all but embeddings and read-out), the groups embed, pos, attn.qk, attn.ov, mlp, ln, bias, unembed, and layer.<i>; `all` is read by the family norm here and for grad and delta",
+        "Merrill et al. 2021, A",
+    ),
+    Key("norm/rms/<set>", "dynamics", "‖θ‖₂ / √n, n the number of weights of the set", ""),
+    Key("norm/grad/<set>", "dynamics", "as norm/grad/all, of a set", ""),
+    Key(
+        "norm/delta/<set>", "dynamics", "as norm/delta/all, of a set", "Merrill et al. 2021, fig. 5"
+    ),
+    Key(
+        "norm/cum_delta_sq/<set>",
+        "dynamics",
+        "Σ ‖δ‖² over all updates δ so far, weight decay included",
+        "Merrill et al. 2021, 3.2",
+    ),
+    Key(
+        "norm/cum_cross/<set>",
+        "dynamics",
+        "2 Σ θ·δ, θ before each update; with norm/cum_delta_sq the growth of ‖θ‖²",
+        "Merrill et al. 2021, 3.2",
+    ),
+    Key(
+        "norm/misaligned_share/<set>",
+        "dynamics",
+        "Σ ‖δ‖² / (‖θ_t‖² − ‖θ_0‖²): 1 = updates at right angles to θ, below 1 outward drift, above 1 or negative inward drift; NaN at step 0",
+        "",
+    ),
+    Key(
+        "norm/identity_residual/<set>",
+        "dynamics",
+        "|‖θ_t‖² − ‖θ_0‖² − Σ ‖δ‖² − 2 Σ θ·δ| / ‖θ_t‖²: rounding, or updates that were not added up",
+        "",
+    ),
+    Key(
+        "norm/grown_share/<set>",
+        "dynamics",
+        "share of single weights with |θ_t| > |θ_0|; uniform growth, which saturates, needs 1",
+        "Merrill et al. 2021, propositions 1 and 2",
+    ),
+    Key(
+        "norm/pyth_ratio/<set>",
+        "dynamics",
+        "(‖θ_t‖² − ‖θ_{t−1}‖²) / ‖δ‖² of the last update: 1 = at right angles, above 0 = growth",
+        "",
+    ),
+    Key(
+        "norm/kappa/<set>",
+        "dynamics",
+        "‖δ‖ / ‖ηθ‖ of the last update, η the rate of each weight",
+        "Merrill et al. 2021, 3.2",
+    ),
+    Key(
+        "norm/wd_part/<set>",
+        "dynamics",
+        "‖ηλθ‖ / ‖δ‖ of the last update: share of weight decay, where an update has the part −ηλθ (adamw, adafactor, sgd without momentum)",
+        "",
+    ),
+    Key(
+        "norm/cum_decay/<set>",
+        "dynamics",
+        "2 Σ θ·ηλθ over all updates: what weight decay has taken of norm/cum_cross",
+        "",
+    ),
+    Key(
+        "norm/equilibrium/<set>",
+        "dynamics",
+        "norm at which decay takes what updates like the last, δ + ηλθ at right angles to θ, add: ‖δ + ηλθ‖ / √(k(2 − k)), k = ‖ηλθ‖/‖θ‖; infinite without decay",
+        "",
+    ),
+    Key(
+        "norm/decay_threshold/<set>",
+        "dynamics",
+        "λ + (‖θ_t‖² − ‖θ_0‖²) / (2 Σ η‖θ‖²): weight decay that would have balanced the growth so far, to first order",
+        "",
+    ),
+    Key(
+        "align/theta_delta/<set>",
+        "dynamics",
+        "cos(θ, δ) of the last update, θ before it",
+        "Merrill et al. 2021, fig. 5",
+    ),
+    Key(
+        "align/theta_neggrad/<set>",
+        "dynamics",
+        "cos(θ, −∇L), L the whole training loss (and l1 penalty) at these parameters",
+        "Merrill et al. 2021, 3.2",
+    ),
+    Key(
+        "align/delta_neggrad/<set>",
+        "dynamics",
+        "cos(δ, −g) of the last update, g the gradient that the optimiser was given for it",
+        "",
+    ),
+    Key("dir/cos_init/<set>", "dynamics", "cos(θ_t, θ_0)", ""),
+    Key(
+        "dir/cos_prev/<set>",
+        "dynamics",
+        "cos(θ_t, θ_{t−lag}), read at multiples of `measures.dynamics.lag`",
+        "Merrill et al. 2021, fig. 1",
+    ),
+    Key(
+        "margin/theta_grad",
+        "dynamics",
+        "θ·∇L, L the whole training loss (and l1 penalty); below 0 gradient descent adds to ‖θ‖²",
+        "Merrill et al. 2021, version 1",
+    ),
+    Key(
+        "margin/surplus/<split>",
+        "dynamics",
+        "mean of f_y − Σ p f, f the logits at the temperature of the cross-entropy, p their softmax: −θ·∇L / k of a network of homogeneous degree k",
+        "Merrill et al. 2021, version 1",
+        "margin/fy_minus_Epf",
+    ),
+    *_and_last(
+        "sat/layer/<layer>",
+        "saturation",
+        "cosine of the stream after a block, f(x; θ) to f(x; 1000 θ), mean over positions of the first 512 examples of each split",
+        "Merrill et al. 2021, 4 and figure 2",
+    ),
+    *_and_last(
+        "sat/layer_std/<layer>", "saturation", "standard deviation of that cosine over positions"
+    ),
+    *_and_last(
+        "sat/layer_centred/<layer>",
+        "saturation",
+        "mean cosine once the mean over positions is taken from both",
+    ),
+    *_and_last(
+        "sat/final",
+        "saturation",
+        "the cosine of what the unembedding reads",
+        "Merrill et al. 2021, 4",
+    ),
+    *_and_last(
+        "sat/final_centred",
+        "saturation",
+        "the same once the mean over positions is taken from both",
+    ),
+    *_and_last(
+        "sat/repr_var",
+        "saturation",
+        "share of the squares of what the unembedding reads that is not in its mean over positions; 0 = a constant function",
+    ),
+    *_and_last("sat/logits", "saturation", "the cosine of the logits"),
+    *_and_last(
+        "sat/argmax_agreement",
+        "saturation",
+        "share of positions at which both networks have the largest logit in one class",
+    ),
+    *_and_last(
+        "sat/attn_out/<layer>", "saturation", "the cosine of what heads mix (A V), mean over heads"
+    ),
+    *_and_last("sat/attn_out/<layer>/<head>", "saturation", "the cosine of what one head mixes"),
+    *_and_last("sat/ff_out/<layer>", "saturation", "the cosine of what the MLP adds to the stream"),
+    Key(
+        "sat/convergence",
+        "saturation",
+        "sat/final between the networks at 1000 θ and 10,000 θ; if `measures.saturation.check_convergence`",
+        "Merrill et al. 2021, released code has 1000 alone",
+    ),
+    Key(
+        "sat/loss/<variant>/<split>",
+        "saturation",
+        "loss of the saturated network on all of the split: `limit`, f(x; 1000 θ) scaled to the length of the logits as trained; `hard`, tie-averaging argmax in place of softmax",
+        "",
+    ),
+    Key("sat/acc/<variant>/<split>", "saturation", "accuracy of that network", ""),
+    Key(
+        "homog/euler_degree",
+        "homogeneity",
+        "⟨f, θ·∇f⟩ / ⟨f, f⟩ of the logits on the first 128 examples of each split: the degree k of f(cθ) = c^k f(θ)",
+        "Merrill et al. 2021, definition 2",
+    ),
+    Key(
+        "homog/euler_degree/<component>/<layer>",
+        "homogeneity",
+        "the same of `scores`, `pattern`, `heads` (values mixed), `attn_out`, `mlp_out` or `resid`",
+        "Merrill et al. 2021, table 1",
+    ),
+    Key(
+        "homog/euler_degree/final",
+        "homogeneity",
+        "the same of what the unembedding reads: 1 after a norm with a gain",
+        "",
+    ),
+    Key(
+        "homog/leading_degree",
+        "homogeneity",
+        "ln(‖f(1.01 cθ)‖ / ‖f(cθ)‖) / ln 1.01 of the logits at c = 1000",
+        "Merrill et al. 2021, definition 3",
+    ),
+    Key(
+        "homog/leading_degree/<component>/<layer>",
+        "homogeneity",
+        "the same of a component",
+        "Merrill et al. 2021, table 1",
+    ),
+    Key("homog/leading_degree/final", "homogeneity", "the same of what the unembedding reads", ""),
+    Key(
+        "homog/local_degree/<c>",
+        "homogeneity",
+        "the same of the logits at c of `measures.homogeneity.scales`",
+        "",
+    ),
+    Key(
+        "homog/rel_err/<c>",
+        "homogeneity",
+        "‖f(2cθ) − 2^k f(cθ)‖ / ‖2^k f(cθ)‖ of the logits, k the leading degree",
+        "Merrill et al. 2021, definition 3, there absolute",
+    ),
+    Key(
+        "homog/cos_to_sat/<c>",
+        "homogeneity",
+        "cosine of all logits f(cθ) together to f(1000 θ)",
+        "Merrill et al. 2021, figure 4",
+    ),
+    *_by_head(
+        "attn/n_mean",
+        "positions that saturated attention attends to, mean over examples and query rows",
+        "Merrill et al. 2021, figure 3",
+    ),
+    *_by_head(
+        "attn/n_std",
+        "its standard deviation over examples and rows",
+        "Merrill et al. 2021, figure 3",
+    ),
+    *_by_head("attn/frac", "share of the visible positions that are attended to"),
+    *_by_head(
+        "attn/split",
+        "share of rows that attend to more than one position",
+        "Merrill et al. 2021, figure 3",
+    ),
+    *_by_head("attn/split_of_many", "the same of rows that see two or more"),
+    *_by_head("attn/dist", "mean distance from query to key by saturated weight, positions"),
+    *_by_head("attn/reldist", "that over the distance of uniform attention"),
+    *_by_head(
+        "attn/leak",
+        "saturated weight on positions that are not visible; 0 unless the mask is wrong",
+    ),
+    *_by_head("attn/eff", "exp(entropy) of the weights as they are: effective number of positions"),
+    *_by_head(
+        "attn/entropy_share",
+        "entropy over its largest, ln of the visible positions, of rows that see two or more",
+    ),
+    *_by_head(
+        "sat/attn_kl",
+        "KL divergence of the weights from the uniform ones over keys with more than 0.9 of the largest weight, nats",
+        "later code of Merrill et al.",
+    ),
+    *_and_last(
+        "attn/num_argmax/<layer>",
+        "heads",
+        "heads with attn/n_mean up to `measures.heads.argmax_below`",
+        "Merrill et al. 2021, figure 3, by eye",
+    ),
+    *_and_last(
+        "attn/num_mean/<layer>",
+        "heads",
+        "other heads with attn/frac from `measures.heads.mean_from`",
+        "Merrill et al. 2021, figure 3, by eye",
+    ),
+    *_and_last(
+        "attn/num_mixed/<layer>", "heads", "the heads left", "Merrill et al. 2021, figure 3, by eye"
+    ),
     Key("onset/<what>", "summary", "first reading at which it was reached; null = never", ""),
+    Key(
+        "fit/<set>/<what>",
+        "summary",
+        "fits to norm/theta/<set> over the run, where `dynamics` was read: R² `r2_` of a g(t) + b with g = `linear` t, `sqrt`, `fourth_root`, `log` (1 + t); `r2_square` of ‖θ‖² linear from its start; `p`, `p_se`, `p_r2` of a t^p + b; `log_slope` of ln ‖θ‖ on ln t; R² and constant `r2_` and `kappa_` of the models `aligned`, `misaligned`, `constant` (updates of Adam) and `measured`",
+        "Merrill et al. 2021, 3.1 and 3.2; p, log, squares, constant and measured are ours",
+        "fit/dynamics/r2_adam",
+    ),
+    Key(
+        "fit/<set>/<what>/<window>",
+        "summary",
+        "the same from step 0 to the `peak` of the norm, or to the first reading of `train_acc_99`, `test_acc_50`, `test_acc_99`",
+        "",
+    ),
+    Key("fit/<set>/peak_step", "summary", "step of the largest norm that was read", ""),
+    Key(
+        "fit/<set>/peak_lag",
+        "summary",
+        "onset/test_acc_99 less that step; absent where it was not read",
+        "",
+    ),
     Key("speed/steps_per_second", "summary", "updates per second, readings included", ""),
 )
 
@@ -756,5 +1089,10 @@ def find_key(key: str) -> Key | None:
     return next(iter(exact + [row for row in KEYS if _regex(row.pattern).fullmatch(key)]), None)
 
 
+_SET = r"(?:all|encoder|embed|pos|attn\.qk|attn\.ov|mlp|ln|bias|unembed|layer\.\d+)"
+_FIELDS = {"set": _SET, "parameter": rf"(?!{_SET}$)[^/]+"}
+"""What stands for a field that is not any text without a slash; no parameter is named like a set."""
+
+
 def _regex(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"<[a-z_]+>", "[^/]+", pattern))
+    return re.compile(re.sub(r"<([a-z_]+)>", lambda m: _FIELDS.get(m[1], "[^/]+"), pattern))

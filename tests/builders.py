@@ -126,7 +126,9 @@ NORM_KINDS: dict[str, NormConfig] = {
 }
 
 
-_SMALL = SequenceConfig(n_test=32, batch_size=8, n_digits=2, length=22, vocab=9, subseq_len=4)
+_SMALL = SequenceConfig(
+    n_test=32, batch_size=8, n_digits=2, length=22, vocab=9, subseq_len=4, n_tosses=9, longer=(14,)
+)
 
 
 def sequences(problem: ProblemName, **overrides: Any) -> RunConfig:

@@ -131,7 +131,8 @@ class PlainTransformer(nn.Module):
             reads = Tokens(reads + 1, 3, reads + 1 if c.output_equals else reads)
         vocab, n_ctx, self.n_classes = reads
         self.E = nn.Embedding(vocab, c.d_model)
-        self.pos = nn.Embedding(n_ctx, c.d_model)
+        if c.positions == "learned":
+            self.pos = nn.Embedding(n_ctx, c.d_model)
         self.blocks = nn.ModuleList(PlainBlock(c) for _ in range(c.n_layers))
         self.ln_final = PlainNorm(c.d_model, c.norm) if c.norm.final else nn.Identity()
         self.U = nn.Linear(c.d_model, self.n_classes, bias=c.bias_unembed)
@@ -140,7 +141,9 @@ class PlainTransformer(nn.Module):
         self.double()
 
     def forward(self, tokens: Tensor) -> PlainOutput:
-        x = self.E(tokens) + self.pos(torch.arange(tokens.shape[-1]))
+        x = self.E(tokens)
+        if self.c.positions == "learned":
+            x = x + self.pos(torch.arange(tokens.shape[-1]))
         patterns = []
         for block in self.blocks:
             x, pattern = block(x)

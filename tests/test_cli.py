@@ -30,6 +30,7 @@ SUMMARY_KEYS = [
     "onset",
     "slingshots",
     "phases",
+    "growth",
     "keys",
     "final",
     "steps_per_second",

@@ -34,6 +34,7 @@ from grok.config import (
     to_dict,
     with_seed,
 )
+from grok.config.measures import SaturationConfig
 from grok.data.config import DataConfig
 from grok.data.sequence_config import SequenceConfig
 from grok.models.config import FLAGS, NORM_NAMES, NormConfig, TransformerConfig, norm_config
@@ -175,8 +176,14 @@ CHOICES = [
         RunConfig,
         "problem",
         "sums",
-        "problem='sums': allowed are pairs, toy, images, digit_addition, repeated_subsequence, "
-        "skip_trigram",
+        "problem='sums': allowed are pairs, toy, images, language, digit_addition, "
+        "repeated_subsequence, skip_trigram, majority",
+    ),
+    (
+        SaturationConfig,
+        "include",
+        "some",
+        "measures.saturation.include='some': allowed are all, weights_only, attn_only, no_embed",
     ),
     (RunConfig, "dtype", "half", "dtype='half': allowed are float32, float64"),
     (RunConfig, "device", "tpu", "device='tpu': allowed are auto, cpu, cuda"),
@@ -218,6 +225,8 @@ def test_every_choice_of_a_field_is_allowed() -> None:
                 for value in get_args(hint):
                     if name == "problem" and value not in ("pairs", "toy", "images"):
                         beside = {"model": TransformerConfig(causal=True)}
+                    if name == "schedule":
+                        beside = {"horizon": 9} if value in ("linear", "cosine") else {}
                     assert getattr(kind(**{name: value}, **beside), name) == value
     assert OptimConfig(decay_exempt=("embed", "norm")).decay_exempt == ("embed", "norm")
 
@@ -233,8 +242,8 @@ NORMS = "none, attn, pre, mlp, qk, v, pre_v, post, peri, sublayer, qk_norm, No L
         ("--qqq=3", "no field 'qqq'; see grok train --help"),
         ("--optim.lr=abc", "optim.lr=abc: expected a number"),
         ("--optim.lr=nan", "optim.lr=nan: expected a number"),
-        ("--optim.kind=", "optim.kind=: expected one of adamw, adam, sgd"),
-        ("--optim.kind=adamax", "optim.kind=adamax: expected one of adamw, adam, sgd"),
+        ("--optim.kind=", "optim.kind=: expected one of adamw, adam, sgd, adafactor"),
+        ("--optim.kind=adamax", "optim.kind=adamax: expected one of adamw, adam, sgd, adafactor"),
         ("--n_steps=1e3", "n_steps=1000.0: expected a whole number"),
         ("--n_steps=0", "n_steps=0 must be 1 or more"),
         ("--n_steps=null", "n_steps=None: expected a whole number"),
@@ -357,6 +366,7 @@ PLACEMENT_TABLE = {
     ("sublayer", "sublayer_ln"): "peri",
     ("qk_norm",): "qk_proj",
     ("mlp-inpnorm",): "mlp",
+    ("pre_ln_final",): "q k v mlp final",
 }
 PLACEMENTS = [(name, flags) for names, flags in PLACEMENT_TABLE.items() for name in names]
 
@@ -690,6 +700,7 @@ def alternatives(config: RunConfig, path: str) -> list[Any]:
         "model.dropout": [0.1],
         "optim.betas": [(0.9, 0.999), (0.8, 0.98)],
         "optim.momentum": [0.9],
+        "optim.final_rate": [0.1],
         "optim.embed_weight_decay": [0.5],
         "optim.decay_exempt": [("bias",), ("bias", "norm")],
     }
@@ -700,11 +711,19 @@ def alternatives(config: RunConfig, path: str) -> list[Any]:
     return [value + 1] if isinstance(value, int) else [2 * value + 0.25]
 
 
+SCHEDULED = replace(
+    SENSITIVE,
+    optim=OptimConfig(schedule="cosine", flat_steps=5, horizon=99, final_rate=0.5),
+)
+SCHEDULE = ["optim.flat_steps", "optim.horizon", "optim.final_rate"]
+OF_OTHERS = ("data.group", "optim.momentum", "model.positions", "optim.schedule", *SCHEDULE)
+"""Fields that have one value on such a run, or no effect there."""
 CHANGES = [
     (base, path, value)
     for base, paths in (
-        (SENSITIVE, [p for p in in_key(SENSITIVE) if p not in ("data.group", "optim.momentum")]),
+        (SENSITIVE, [p for p in in_key(SENSITIVE) if p not in OF_OTHERS]),
         (SGD, ["optim.momentum"]),
+        (SCHEDULED, SCHEDULE),
         (L2, ["model.norm.eps"]),
         (RMS, ["model.norm.eps", "model.norm.affine"]),
         (COMPOSE, ["data.group"]),
@@ -724,6 +743,10 @@ def test_whatever_changes_parameters_changes_the_key(
 
 
 ATTENTION = RunConfig(model=TransformerConfig(attn_only=True))
+FACTORED, ROOT = (
+    RunConfig(optim=OptimConfig(kind="adafactor")),
+    RunConfig(optim=OptimConfig(schedule="inverse_sqrt")),
+)
 IRRELEVANT = [
     (ATTENTION, "model.d_mlp", 64),
     (ATTENTION, "model.act", "relu"),
@@ -743,6 +766,10 @@ IRRELEVANT = [
     (RunConfig(), "optim.hold", "eta_lambda"),
     (SGD, "optim.betas", (0.5, 0.5)),
     (SGD, "optim.eps", 0.5),
+    (FACTORED, "optim.betas", (0.5, 0.5)),
+    (FACTORED, "optim.eps", 0.5),
+    (FACTORED, "optim.momentum", 0.5),
+    (ROOT, "optim.flat_steps", 1),
 ]
 
 
@@ -883,3 +910,10 @@ def test_keys_of_runs_on_sequences_never_change() -> None:
 )
 def test_what_sequences_cannot_have_is_one_line(experiment: str, flags: str, expected: str) -> None:
     assert complaint(experiment, *flags.split()).startswith(expected)
+
+
+def test_a_schedule_is_in_the_key_and_the_number_of_steps_is_not() -> None:
+    keys = {run_key(with_field(SCHEDULED, "optim.schedule", kind)) for kind in ("linear", "cosine")}
+    keys |= {run_key(SENSITIVE), run_key(ROOT), run_key(FACTORED)}
+    assert len(keys) == 5
+    assert run_key(replace(SCHEDULED, n_steps=7)) == run_key(SCHEDULED)

@@ -7,6 +7,7 @@ their readings. :mod:`grok.claims.reproduce` trains what the run store lacks and
 import re
 from importlib import import_module
 
+from grok.claims.claim import SEEDS
 from grok.claims.claim import Claim as Claim
 from grok.inputs import InputError
 
@@ -14,6 +15,7 @@ PAPERS: dict[str, str] = {
     "inductive-bias": "grok.claims.inductive_bias",
     "progress-measures": "grok.claims.progress_measures",
     "effective-theory": "grok.claims.effective_theory",
+    "norm-growth": "grok.claims.norm_growth",
 }
 """Papers that have claims, and the module with their ``CLAIMS``."""
 
@@ -45,15 +47,15 @@ def select(paper: str, tiers: tuple[str, ...], only: tuple[str, ...] = ()) -> li
 
     Args:
         paper: As for :func:`claims_of`.
-        tiers: Tiers, ``U``, ``S``, ``R`` or ``F``.
+        tiers: Tiers, ``U``, ``S``, ``R``, ``F`` or ``hub``.
         only: Ids; ``IB-21`` stands for ``IB-21a`` and ``IB-21b``.
 
     Raises:
         InputError: If a tier or an id does not exist.
     """
     claims = claims_of(paper)
-    if unknown := [tier for tier in tiers if tier not in ("U", "S", "R", "F")]:
-        raise InputError(f"no tier {unknown[0]!r}; there are: U, S, R, F")
+    if unknown := [tier for tier in tiers if tier not in SEEDS]:
+        raise InputError(f"no tier {unknown[0]!r}; there are: {', '.join(SEEDS)}")
     if not only:
         return [claim for claim in claims if claim.tier in tiers]
     for name in only:

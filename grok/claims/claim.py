@@ -12,9 +12,9 @@ from grok.claims.sample import Number, Sample, number
 if TYPE_CHECKING:
     from grok.claims.evidence import Evidence
 
-Tier = Literal["U", "S", "R", "F"]
+Tier = Literal["U", "S", "R", "F", "hub"]
 """U checks models and formulas in seconds; S trains short runs of the full task, R whole runs
-of a reduced task, F the paper's full runs."""
+of a reduced task, F the paper's full runs; hub reads published models, which are downloaded."""
 
 Verdict = Literal["holds", "fails", "not run"]
 
@@ -23,6 +23,7 @@ SEEDS: dict[Tier, tuple[int, ...]] = {
     "S": (456, 789, 111),
     "R": (456, 789, 111),
     "F": (456, 789, 111, 222, 333),
+    "hub": (),
 }
 """Seeds on which a claim of each tier is judged unless it names its own: those of Singh et al.
 Bounds are the published spread with a margin; where none is published they were looked at on seeds
@@ -75,7 +76,7 @@ class Claim:
     seeds: tuple[int, ...] = ()
     """Seeds on which it is judged; none for those of its tier."""
     check: str = ""
-    """For tier U: ``<module>.<function>`` under ``grok.claims.checks``, which computes the
+    """For tiers U and hub: ``<module>.<function>`` under ``grok.claims.checks``, which computes the
     readings at once. A name, so that claims can be listed without torch."""
 
 

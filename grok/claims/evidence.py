@@ -148,7 +148,7 @@ class Evidence:
 
     Args:
         arms: By name.
-        checks: Readings of a tier U check: quantity, then case.
+        checks: Readings of a check: quantity, then case.
     """
 
     def __init__(

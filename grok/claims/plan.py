@@ -105,10 +105,13 @@ def absent_data(configs: Iterable[RunConfig]) -> dict[str, str]:
     Args:
         configs: The runs. Data that are made up, as most are, are always there.
     """
-    asked: dict[tuple[str, str], str] = {}
+    asked: dict[tuple[str, ...], str] = {}
     found: dict[str, str] = {}
-    for config in (config for config in configs if config.problem == "images"):
+    for config in (config for config in configs if config.problem in ("images", "language")):
         source = (config.images.source, config.images.directory)
+        if config.problem == "language":
+            text = config.text
+            source = ("text", text.source, text.trained_part, text.directory)
         if source not in asked:
             asked[source] = _why_absent(config)
         if asked[source]:
@@ -118,9 +121,13 @@ def absent_data(configs: Iterable[RunConfig]) -> dict[str, str]:
 
 def _why_absent(config: RunConfig) -> str:
     from grok.data.images import check_present  # brings torch
+    from grok.data.text_files import text_files
 
     try:
-        check_present(config.images)
+        if config.problem == "language":
+            text_files(config.text)
+        else:
+            check_present(config.images)
     except InputError as error:
         return str(error)
     return ""

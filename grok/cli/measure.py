@@ -17,9 +17,20 @@ the released code of Nanda et al. 2023, TransformerLens, and plain torch with
 nn.MultiheadAttention. Nothing in a file is run. Readings that depend on the split of the pairs
 need --train_fraction, unless the file stores losses from which the split can be told."""
 
+EPILOG = """\
+`grok measure --series FOLDER` and `grok measure hf:OWNER/NAME` take models of any kind: growth of
+their norm along a series of checkpoints, and saturation. --help after either says more."""
+
 
 def measure(arguments: list[str]) -> int:
-    """``grok measure``."""
+    """``grok measure``: checkpoints, a series of them, or a model of Hugging Face."""
+    from grok.cli.hub import hub, is_hub
+    from grok.cli.series import is_series, series
+
+    if is_series(arguments):
+        return series(arguments)
+    if is_hub(arguments):
+        return hub(arguments)
     options = _options(arguments)
     from grok.lit.status_line import StatusLine
     from grok.offline import DataOptions, ModelOptions, sources
@@ -57,7 +68,7 @@ def measure(arguments: list[str]) -> int:
 
 
 def _options(arguments: list[str]) -> Any:
-    parser = Parser(prog="grok measure", description=DESCRIPTION)
+    parser = Parser(prog="grok measure", description=DESCRIPTION, epilog=EPILOG)
     add = parser.add_argument
     add("checkpoints", nargs="+", help="files, folders, runs")
     add("--p", type=int, help="modulus (default: what the embedding says)")
@@ -134,7 +145,9 @@ def _heading(measured: Any) -> dict[str, str]:
 
 
 def _sequences(config: Any) -> str:
-    """What a run on sequences learns from."""
+    """What a run on sequences or on a text learns from."""
+    if config.problem == "language":
+        return f"{config.text.name}, part {config.text.trained_part}, {config.text.mode}"
     n = config.sequence.n_train
     train = f"{n} sequences, seed {config.data.split_seed}" if n else "fresh at every update"
     return f"{config.problem}, {train}"

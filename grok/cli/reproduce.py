@@ -20,7 +20,8 @@ claim, published, ours and verdict: holds, fails, or not run.
 PAPER: {", ".join(PAPERS)}
 
   --tier=U,S         tiers (default U,S): U formulas and networks, seconds; S short runs of the
-                     full task; R whole runs of a smaller task; F the paper's full runs
+                     full task; R whole runs of a smaller task; F the paper's full runs; hub
+                     published models, which are downloaded (needs the extra hub)
   --only=ID,...      these claims, whatever their tier: IB-11, or IB-21 for all its parts
   --seeds=S,S,...    judge on these seeds instead of the paper's (tier U has its own)
   --workers=N        processes (default: one per core)

@@ -12,6 +12,10 @@ from grok.config.schema import RunConfig
 T = TypeVar("T")
 
 
+_WITHOUT = {"sgd": ("betas", "eps"), "adafactor": ("betas", "eps", "momentum")}
+"""Fields of optim that an update rule has not."""
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """The config as nested dictionaries of plain values; tuples become lists."""
     return json.loads(json.dumps(asdict(config)))
@@ -68,6 +72,9 @@ def run_key(config: RunConfig) -> str:
     values = {k: v for k, v in full.items() if v != default[k]}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     data = config.data
+    if config.problem == "language":
+        what = f"{config.text.name}-{config.model.norm.name}"
+        return f"{what}-s{full['model.init_seed']}-{digest[:10]}"
     if config.problem == "images":
         return f"{config.images.source}-s{full['model.init_seed']}-{digest[:10]}"
     if config.problem == "toy":
@@ -124,8 +131,10 @@ def _resolved(config: RunConfig) -> dict[str, Any]:
     optim["decay_exempt"] = sorted(set(optim["decay_exempt"]))
     for name in ("lr_rule", "hold", "reference_lr"):
         del optim[name]
-    for name in ("betas", "eps") if optim["kind"] == "sgd" else ("momentum",):
+    for name in _WITHOUT.get(optim["kind"], ("momentum",)):
         del optim[name]
+    if optim["schedule"] == "inverse_sqrt":
+        optim["flat_steps"] = max(optim["flat_steps"], 1)
     for name, same in (
         ("embed_lr", config.lr),
         ("unembed_lr", config.lr),
@@ -140,6 +149,8 @@ def _resolved(config: RunConfig) -> dict[str, Any]:
     found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
     if config.problem == "pairs":
         return found
+    if config.problem == "language":
+        return found | {"problem": "language", **_text(config, values)}
     used = {name: values["sequence"][name] for name in config.sequence.used_by(config.problem)}
     return found | {"problem": config.problem, "sequence": used}
 
@@ -161,6 +172,13 @@ def _toy(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) -> di
     model = {"init_seed": config.model.init_seed}
     found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
     return found | {"problem": "toy", "toy": toy}
+
+
+def _text(config: RunConfig, values: dict[str, Any]) -> dict[str, Any]:
+    """What determines what a language model reads: of files what they hold."""
+    text = values["text"] | {"sha256": config.text.digest, "train_on": config.text.trained_part}
+    del text["directory"], text["source"]
+    return {"text": text, "data": {"order_seed": config.data.order_seed}}
 
 
 def _images(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) -> dict[str, Any]:

@@ -20,8 +20,8 @@ def check_own_network(config: "RunConfig") -> None:
         ValueError: In one line that names the key, its value and what is allowed.
     """
     problem, readable = config.problem, ON_OWN_NETWORK[config.problem]
-    _check_default("model", config.model, ("init_seed",), problem)
-    _check_default("data", config.data, ("split_seed", "order_seed"), problem)
+    check_default("model", config.model, ("init_seed",), problem, problem)
+    check_default("data", config.data, ("split_seed", "order_seed"), problem, problem)
     if problem == "images":
         _check_embedding(config)
     default = MeasuresConfig()
@@ -33,14 +33,26 @@ def check_own_network(config: "RunConfig") -> None:
             )
 
 
-def _check_default(section: str, values: Any, used: tuple[str, ...], problem: str) -> None:
+def check_default(section: str, values: Any, used: tuple[str, ...], problem: str, own: str) -> None:
+    """Refuse fields of a section that differ from the default and are of no use to a problem.
+
+    Args:
+        section: Name of the section.
+        values: The section.
+        used: Its fields that may differ.
+        problem: Name of the problem.
+        own: Name of its own section.
+
+    Raises:
+        ValueError: As :func:`check_own_network`.
+    """
     default = type(values)()
     for name in (f.name for f in fields(values) if f.name not in used):
         value = getattr(values, name)
         if value != getattr(default, name):
             raise ValueError(
                 f"{section}.{name}={value} has no effect with problem={problem}; allowed are "
-                f"{' and '.join(f'{section}.{each}' for each in used)}, and the fields of {problem}"
+                f"{' and '.join(f'{section}.{each}' for each in used)}, and the fields of {own}"
             )
 
 

@@ -18,6 +18,7 @@ from jsonargparse import ArgumentParser
 
 from grok.config.experiments import find_experiment
 from grok.config.key import flatten, to_dict
+from grok.config.language import with_settled_text
 from grok.config.parts import assembled
 from grok.config.schema import RunConfig
 from grok.inputs import InputError
@@ -60,11 +61,15 @@ def parse_run(experiment: str, flags: Sequence[str] = ()) -> RunConfig:
 def load_run(path: Path, flags: Sequence[str] = (), group: str = "") -> RunConfig:
     """The run that a YAML file describes, with flags applied.
 
+    A text's digest and the part that trains, where left open, are those of the files that are there
+    now, so that the key of the run says what it learns from.
+
     Raises:
         ConfigError: As :func:`parse_run`.
     """
     try:
-        return _loaded(path, path.read_text(encoding="utf-8"), tuple(flags), group)
+        loaded = _loaded(path, path.read_text(encoding="utf-8"), tuple(flags), group)
+        return with_settled_text(loaded)
     except ConfigError:
         raise
     except (OSError, UnicodeDecodeError) as error:

@@ -7,12 +7,15 @@ number in the results is a field here or in a component's own config.
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from grok.config.language import check_language
 from grok.config.measures import ON_OWN_NETWORK, MeasuresConfig
 from grok.config.own_network import check_own_network
+from grok.config.rate import check_schedule
 from grok.config.sequences import check_sequences
 from grok.data.config import DataConfig
 from grok.data.image_config import ImageConfig
 from grok.data.sequence_config import ProblemName, SequenceConfig
+from grok.data.text_config import TextConfig
 from grok.data.toy_config import ToyConfig
 from grok.inputs import check_choices
 from grok.metrics.irreps import irreps
@@ -26,14 +29,25 @@ MOST_LISTED = 12
 class OptimConfig:
     """Loss, optimiser and weight decay."""
 
-    kind: Literal["adamw", "adam", "sgd"] = "adamw"
-    """Decay is decoupled in adamw and an L2 term of the gradient in adam and sgd, as in torch."""
+    kind: Literal["adamw", "adam", "sgd", "adafactor"] = "adamw"
+    """Decay is decoupled in adamw and adafactor, and an L2 term of the gradient in adam and sgd.
+    adafactor scales each update to the size of its parameters: its rate is relative to them."""
     lr: float = 1e-3
     """eta_0: learning rate before lr_rule."""
     lr_rule: Literal["constant", "inverse_square_readout"] = "constant"
     """Learning rate is lr, or lr / model.readout_scale ** 2."""
     warmup: int = 0
     """Steps of linear warm-up: update t (from 0) uses min(t / warmup, 1) of the rate."""
+    schedule: Literal["constant", "linear", "inverse_sqrt", "cosine"] = "constant"
+    """How the rate goes down after flat_steps: not at all, to final_rate at horizon along a line or
+    half a cosine, or with one over the root of the step."""
+    flat_steps: int = 0
+    """Steps at the full rate before the schedule begins; of inverse_sqrt 1 at least."""
+    horizon: int = 0
+    """Step at which linear and cosine end; the rate then stays. Asking for more steps than that is
+    allowed, and n_steps does not change it."""
+    final_rate: float = 0.0
+    """Share of the rate that is left at the horizon."""
     betas: tuple[float, float] = (0.9, 0.98)
     """Decay rates of Adam's two moments."""
     eps: float = 1e-8
@@ -76,6 +90,7 @@ class OptimConfig:
         for name in ("weight_decay", "eps", "l1", "warmup", "embed_lr", "unembed_lr"):
             if getattr(self, name) < 0:
                 raise ValueError(f"optim.{name}={getattr(self, name)} is negative")
+        check_schedule(self)
         if self.embed_weight_decay < 0 and self.embed_weight_decay != -1:
             raise ValueError(
                 f"optim.embed_weight_decay={self.embed_weight_decay}: allowed are 0 or more, and -1"
@@ -153,17 +168,20 @@ class RunConfig:
 
     problem: ProblemName = "pairs"
     """What is learnt: the operation of data on pairs (a, b) by a transformer, or by embeddings and
-    a decoder (toy); images by a perceptron; or sequences: sums digit by digit, random tokens with
-    a subsequence that recurs, or key ... query answer."""
+    a decoder (toy); images by a perceptron; the next word of a text (language); or sequences: sums
+    digit by digit, random tokens with a subsequence that recurs, key ... query answer, or whether
+    most bits of a string are 1 (majority)."""
     data: DataConfig = field(default_factory=DataConfig)
     """The operation table and its split. Of toy, images and sequences the two seeds alone have an
-    effect."""
+    effect, of language order_seed."""
     sequence: SequenceConfig = field(default_factory=SequenceConfig)
     """The sequences, where problem is not pairs."""
     toy: ToyConfig = field(default_factory=ToyConfig)
     """The symbols, the embeddings and the decoder of toy."""
     images: ImageConfig = field(default_factory=ImageConfig)
     """The images and the perceptron of images."""
+    text: TextConfig = field(default_factory=TextConfig)
+    """The text of language."""
     model: TransformerConfig = field(default_factory=TransformerConfig)
     """The network."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -193,8 +211,12 @@ class RunConfig:
                 raise ValueError(f"{name}={getattr(self, name)} must be 1 or more")
         if self.problem in ON_OWN_NETWORK:
             check_own_network(self)
+        elif self.problem == "language":
+            check_language(self)
         elif self.problem != "pairs":
             check_sequences(self)
+        elif self.model.positions == "none":
+            raise ValueError("model.positions=none: problem=pairs needs learned")
         for family in ("progress", "hindsight", "ablation"):
             if getattr(self.measures, family).enabled:
                 self._check_circuit(family)

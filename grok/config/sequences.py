@@ -1,4 +1,4 @@
-"""What a run on sequences cannot be, or be asked for."""
+"""What a run on sequences, or on other tokens that follow each other, cannot be or be asked for."""
 
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,20 @@ def check_sequences(config: "RunConfig") -> None:
     Raises:
         ValueError: In one line that names the key, its value and what is allowed.
     """
+    check_tokens(config)
+    if config.data.batch_size:
+        raise ValueError(
+            f"data.batch_size={config.data.batch_size} is of pairs; problem={config.problem} has "
+            f"sequence.batch_size"
+        )
+
+
+def check_tokens(config: "RunConfig") -> None:
+    """The same of every problem whose tokens are predicted from those before them.
+
+    Raises:
+        ValueError: As :func:`check_sequences`.
+    """
     problem = config.problem
     if not config.model.causal:
         raise ValueError(
@@ -25,11 +39,6 @@ def check_sequences(config: "RunConfig") -> None:
         )
     if config.model.subtract_initial:
         raise ValueError(f"model.subtract_initial=true is of pairs; problem={problem} has it not")
-    if config.data.batch_size:
-        raise ValueError(
-            f"data.batch_size={config.data.batch_size} is of pairs; problem={problem} has "
-            f"sequence.batch_size"
-        )
     default = MeasuresConfig()
     for name in (name for name in FAMILIES if name not in ON_ANY_PROBLEM):
         if getattr(config.measures, name).enabled and not getattr(default, name).enabled:

@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 ProblemName = Literal[
-    "pairs", "toy", "images", "digit_addition", "repeated_subsequence", "skip_trigram"
+    "pairs",
+    "toy",
+    "images",
+    "language",
+    "digit_addition",
+    "repeated_subsequence",
+    "skip_trigram",
+    "majority",
 ]
-"""What a run learns; all but ``pairs``, ``toy`` and ``images`` are sequences."""
+"""What a run learns; all but ``pairs``, ``toy``, ``images`` and ``language`` are sequences."""
 
 MAX_DIGITS = 17
 """Most digits whose sums are exact in 64-bit integers."""
@@ -21,7 +28,8 @@ class SequenceSizes(NamedTuple):
     vocab: int
     """Tokens."""
     length: int
-    """Tokens of a sequence. The network reads all but the last and predicts from each the next."""
+    """Most tokens of a sequence. The network reads all but the last and predicts from each the
+    next."""
     n_classes: int
     """Tokens that are ever predicted: the first ones of the vocabulary."""
     n_scored: int
@@ -36,6 +44,7 @@ _SIZES: dict[str, tuple[str, ...]] = {
     "digit_addition": ("n_digits",),
     "repeated_subsequence": ("length", "vocab", "subseq_len", "n_repeats"),
     "skip_trigram": ("n_queries", "n_answers"),
+    "majority": ("n_tosses", "longer"),
 }
 
 
@@ -67,6 +76,10 @@ class SequenceConfig:
     """Query tokens of skip_trigram, each with keys of its own."""
     n_answers: int = 11
     """Answers of skip_trigram, and keys of each query."""
+    n_tosses: int = 100
+    """Coins whose heads are the bits of a string of majority: half as many in the mean."""
+    longer: tuple[int, ...] = ()
+    """The same of further test sets of majority, of n_test strings each."""
 
     def __post_init__(self) -> None:
         """Refuse values that are impossible by themselves or beside the others.
@@ -88,12 +101,17 @@ class SequenceConfig:
 
     def _check_numbers(self) -> None:
         least = {"n_train": 0, "n_test": 1, "n_digits": 1, "vocab": 3, "subseq_len": 2}
+        least |= {"n_tosses": 2}
         for name, allowed in (least | {"n_repeats": 2, "n_queries": 1, "n_answers": 2}).items():
             value = getattr(self, name)
             if value < allowed:
                 raise ValueError(f"sequence.{name}={value} must be {allowed} or more")
         if self.n_digits > MAX_DIGITS:
             raise ValueError(f"sequence.n_digits={self.n_digits}: allowed are 1 to {MAX_DIGITS}")
+        if wrong := [n for n in self.longer if n <= self.n_tosses]:
+            raise ValueError(
+                f"sequence.longer has {wrong[0]}: allowed are more than {self.n_tosses} (n_tosses)"
+            )
 
     @property
     def stretch(self) -> int:
@@ -120,4 +138,7 @@ class SequenceConfig:
         if problem == "skip_trigram":
             vocab = self.n_answers + self.n_queries * (1 + self.n_answers)
             return SequenceSizes(vocab, self.n_queries + 2, self.n_answers, 1, 1, {})
+        if problem == "majority":
+            longest = max(self.n_tosses, *self.longer, 0)
+            return SequenceSizes(2, longest + 1, 2, 1, longest, {})
         raise ValueError(f"problem={problem} has no sequences")

@@ -6,6 +6,7 @@ tokens; ``query`` - query tokens.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ BOS = 0
 
 # Streams of random numbers. A word 0 at the end would be no word to SeedSequence, and 1 is that of
 # the masks of dropout.
-_FRESH, _TRAIN, _TEST = 2, 3, 4
+_FRESH, _TRAIN, _TEST, _LONGER = 2, 3, 4, 5
 _MAX_DRAWS = 100
 
 
@@ -85,6 +86,18 @@ def fresh_sequences(
         step: Updates done before this one, from 0.
     """
     return DRAWS[problem](config, config.batch_size, _generator(order_seed, step, _FRESH))
+
+
+def longer_sequences(config: SequenceConfig, split_seed: int) -> dict[int, Sequences]:
+    """Test sets of longer strings of majority, by number of tosses, each a stream of its own."""
+    return {
+        n: majority(
+            replace(config, n_tosses=n, longer=()),
+            config.n_test,
+            _generator(split_seed, n, _LONGER),
+        )
+        for n in config.longer
+    }
 
 
 def _generator(seed: int, step: int, stream: int) -> Generator:
@@ -161,9 +174,31 @@ def skip_trigram(config: SequenceConfig, n: int, generator: Generator) -> Sequen
     return Sequences(tokens, torch.full((n, 1), queries + 1))
 
 
+def majority(config: SequenceConfig, n: int, generator: Generator) -> Sequences:
+    """Random bits, of which the one after a string is whether most of the string are 1.
+
+    That one alone is scored. The length of a string is the number of heads of ``n_tosses`` fair
+    coins, 1 at least. A tie is no majority. What comes after the answer is random bits again,
+    which no prediction that counts sees: so every row of the network's output reads a string.
+
+    Reference:
+        Merrill, Sabharwal and Smith, `Saturated Transformers are Constant-Depth Threshold Circuits
+        <https://arxiv.org/abs/2106.16213>`_: one head with equal weights recognises the language.
+        That the bits are fair and that the network answers at the last of them are ours.
+    """
+    tosses = config.n_tosses
+    tokens = torch.randint(2, (n, tosses + 1), generator=generator)
+    length = torch.randint(2, (n, tosses), generator=generator).sum(dim=1, keepdim=True)
+    length = length.clamp(min=1)
+    in_string = torch.arange(tosses + 1) < length
+    ones = (tokens * in_string).sum(dim=1, keepdim=True)
+    return Sequences(tokens.scatter(1, length, (2 * ones > length).long()), length)
+
+
 DRAWS: dict[str, Callable[[SequenceConfig, int, Generator], Sequences]] = {
     "digit_addition": digit_addition,
     "repeated_subsequence": repeated_subsequence,
     "skip_trigram": skip_trigram,
+    "majority": majority,
 }
 """How so many sequences of a problem are drawn."""

@@ -6,12 +6,12 @@ replaced by one that has attributes and nothing else. The archive is copied entr
 torch sees it: so torch reads what was checked, and every checksum is verified.
 """
 
-import io
 import pickletools
+import tempfile
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -20,6 +20,9 @@ from grok.inputs import InputError
 
 MAX_PICKLE = 64 * 2**20
 """Most bytes of a pickle: a run of 500 states has one of about 1 MB."""
+
+_IN_MEMORY = 2**28
+"""Most bytes of a copy that is held in memory; a larger one is a temporary file."""
 
 _STORAGES = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
 _DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "bool")
@@ -58,7 +61,7 @@ def load_archive(path: Path, n_bytes: int) -> Any:
             writes, or names anything that is not on our list. Nothing was run then.
     """
     copy = _checked_copy(path, n_bytes)
-    with warnings.catch_warnings():
+    with copy, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with torch.serialization.safe_globals([(ForeignConfig, name) for name in _CONFIG]):
@@ -67,9 +70,9 @@ def load_archive(path: Path, n_bytes: int) -> Any:
             raise InputError("is damaged: its pickle does not describe tensors") from error
 
 
-def _checked_copy(path: Path, n_bytes: int) -> io.BytesIO:
+def _checked_copy(path: Path, n_bytes: int) -> IO[bytes]:
     """The archive, read whole and written anew."""
-    copy = io.BytesIO()
+    copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - its reader closes it
     try:
         with zipfile.ZipFile(path) as source, zipfile.ZipFile(copy, "w") as target:
             _check_entries(source.infolist(), n_bytes)

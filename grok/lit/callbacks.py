@@ -19,11 +19,15 @@ from grok.measures import (
     ablations,
     attention_saturation,
     compressibility,
+    degrees_of_homogeneity,
     fourier_components,
+    head_kinds,
     hindsight,
     irrep_measures,
     kernel_drift,
     loss_curvature,
+    network_saturation,
+    norm_dynamics,
     norm_growth,
     progress_measures,
     representation_quality,
@@ -222,3 +226,63 @@ class RepresentationQuality(MeasureCallback):
 
     def __init__(self, schedule: Schedule | None = None, embedding: Find | None = None) -> None:
         super().__init__(representation_quality, schedule, embedding=embedding)
+
+
+class NormDynamics(MeasureCallback):
+    """What every update adds to the norm, on a :class:`StackTask` whose config enables it.
+
+    The stack adds up; nothing is read of a run whose first updates were not added, which is
+    replayed when it has ended. Which sets of parameters is in the ``measures.dynamics`` of the
+    run's config.
+    """
+
+    needs_update = True
+
+    def __init__(self, schedule: Schedule | None = None) -> None:
+        super().__init__(norm_dynamics, schedule)
+
+
+class Saturation(MeasureCallback):
+    """Cosines to the saturated network, and whether that one still solves the task.
+
+    The settings are in the ``measures.saturation`` of the run's config.
+
+    Args:
+        schedule: When it is read.
+        saturated: For a module of your own: a :class:`~grok.measures.Saturated`, its tensors
+            without the ``run`` axis. :func:`grok.metrics.homogeneity.scaled` gives the parameters
+            to call the module with, by ``torch.func.functional_call``.
+    """
+
+    def __init__(self, schedule: Schedule | None = None, saturated: Find | None = None) -> None:
+        super().__init__(network_saturation, schedule, saturated=saturated)
+
+
+class Homogeneity(MeasureCallback):
+    """How outputs grow with the scale of all parameters.
+
+    The settings are in the ``measures.homogeneity`` of the run's config.
+
+    Args:
+        schedule: When it is read.
+        network: For a module of your own: a function of its named parameters that gives an output
+            on fixed examples, or several by name, ``logits`` first.
+    """
+
+    def __init__(self, schedule: Schedule | None = None, network: Find | None = None) -> None:
+        super().__init__(degrees_of_homogeneity, schedule, network=network)
+
+
+class AttentionStats(MeasureCallback):
+    """How many positions saturated heads attend to, and of which kind they are.
+
+    The settings are in the ``measures.heads`` of the run's config.
+
+    Args:
+        schedule: When it is read.
+        scores: For a module of your own: as for :class:`AttentionSaturation`. Rows of padding are
+            -inf as a whole, and so are its keys.
+    """
+
+    def __init__(self, schedule: Schedule | None = None, scores: Find | None = None) -> None:
+        super().__init__(head_kinds, schedule, scores=scores)

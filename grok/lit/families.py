@@ -7,15 +7,19 @@ from grok.config.measures import readable_on
 from grok.lit.callbacks import (
     Ablations,
     AttentionSaturation,
+    AttentionStats,
     Compressibility,
     FourierComponents,
+    Homogeneity,
     IrrepMeasures,
     KernelDrift,
     LossCurvature,
+    NormDynamics,
     NormGrowth,
     ProgressInHindsight,
     ProgressMeasures,
     RepresentationQuality,
+    Saturation,
     ScaleShortcut,
     TaskReadings,
     WeightSpectra,
@@ -37,6 +41,10 @@ FAMILY_CALLBACKS: dict[str, type[Any]] = {
     "ablation": Ablations,
     "irrep": IrrepMeasures,
     "repr": RepresentationQuality,
+    "dynamics": NormDynamics,
+    "saturation": Saturation,
+    "homogeneity": Homogeneity,
+    "heads": AttentionStats,
 }
 """Callback of each measure family, under the family's name in the config."""
 

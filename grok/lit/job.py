@@ -12,7 +12,17 @@ from grok.checkpoints import Checkpoint, checkpoint_path, checkpoint_steps, late
 from grok.config import RunConfig, run_key
 from grok.lit.keeper import Keeper, Series, has_generalised
 from grok.lit.replay import lacking
-from grok.runs import DONE, LockLost, ReadingsWriter, Run, RunLock, keys_found, onsets, write_status
+from grok.runs import (
+    DONE,
+    LockLost,
+    ReadingsWriter,
+    Run,
+    RunLock,
+    growth,
+    keys_found,
+    onsets,
+    write_status,
+)
 from grok.tracking import Tracker
 from grok.training import Stack
 
@@ -118,20 +128,22 @@ def end(job: Job, status: Any, step: int, **extra: Any) -> None:
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
     }
-    reached = onsets(job.run)
+    reached, fits = onsets(job.run), growth(job.run)
     write_status(
         job.run,
         status=status,
         step=step,
         n_steps=job.config.n_steps,
         onset=reached,
+        growth=fits,
         environment=environment,
         **extra,
     )
     job.ended = status
     if job.tracker is None:
         return
-    found = {f"onset/{name}": value for name, value in reached.items()}
+    found: dict[str, Any] = {f"onset/{name}": value for name, value in reached.items()}
+    found |= fits
     found |= {f"{family}/keys": ", ".join(keys) for family, keys in keys_found(job.run).items()}
     found["status"] = status
     if "steps_per_second" in extra:

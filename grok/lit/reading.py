@@ -1,6 +1,6 @@
 """The callback that reads a measure when its schedule says so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -83,11 +83,24 @@ def _find(find: Find, pl_module: LightningModule) -> Any:
 
 
 def _stacked(part: Any) -> Any:
+    if part is None:
+        return None
     if isinstance(part, Tensor):
         return part.detach().unsqueeze(0)
-    if isinstance(part, dict):
+    if isinstance(part, Mapping):
         return {name: _stacked(value) for name, value in part.items()}
-    return type(part)(_stacked(value) for value in part)
+    if callable(part):
+        return partial(_of_one_run, part)
+    each = [_stacked(value) for value in part]
+    return type(part)(*each) if hasattr(part, "_fields") else type(part)(each)
+
+
+def _of_one_run(f: Callable[[Mapping[str, Tensor]], Any], params: Mapping[str, Tensor]) -> Any:
+    """A function of parameters with the ``run`` axis put before each of its outputs, flat."""
+    output = f({name: x.squeeze(0) for name, x in params.items()})
+    if isinstance(output, Mapping):
+        return {name: x.reshape(1, -1) for name, x in output.items()}
+    return output.reshape(1, -1)
 
 
 def step_of(trainer: Trainer, pl_module: LightningModule) -> int:

@@ -22,6 +22,7 @@ from grok.lit.trainer import fit, pick_device
 from grok.runs import Run, RunLock, RunStore, default_runs_dir
 from grok.tracking import make_tracker
 from grok.training import Stack, is_sparse, is_unfinished, problem_of, restore
+from grok.training.memory import keep_freed_memory
 
 
 def train(
@@ -86,6 +87,7 @@ def train_stack(
     """
     torch.set_flush_denormal(True)  # before the first parallel operation, or it holds for one
     torch.set_num_threads(configs[0].threads)
+    keep_freed_memory()
     store = RunStore(Path(runs_dir) if runs_dir is not None else default_runs_dir())
     with ExitStack() as locks:
         runs = [store.create(config) for config in configs]

@@ -17,18 +17,19 @@ def attention_saturation(snapshot: Snapshot) -> Readings:
     readings: Readings = {}
     for layer, scores in enumerate(snapshot.scores):
         pattern = scores.softmax(dim=-1)
-        by_head = {
+        of_rows = {
             "attn/entropy": attention_entropy(pattern),
             "sat/attn_tv": total_variation(pattern, saturated_pattern(scores)),
         }
-        for name, value in by_head.items():
-            readings |= _by_head(f"{name}/{layer}", value.mean(dim=(1, 3)))
-            readings |= _by_head(f"{name}_last/{layer}", value[..., -1].mean(dim=1))
+        for name, value in of_rows.items():
+            readings |= by_head(f"{name}/{layer}", value.mean(dim=(1, 3)))
+            readings |= by_head(f"{name}_last/{layer}", value[..., -1].mean(dim=1))
         # The plain name is the published quantity, which is not the mean over heads.
         readings[f"attn/entropy/{layer}"] = published_entropy(pattern)
     return readings
 
 
-def _by_head(name: str, value: Float[Tensor, "run head"]) -> Readings:
+def by_head(name: str, value: Float[Tensor, "run head"]) -> Readings:
+    """The mean over heads under a name, and each head's under the name and its number."""
     heads = {f"{name}/{head}": value[:, head] for head in range(value.shape[1])}
     return {name: value.mean(dim=-1)} | heads

@@ -17,7 +17,10 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
+from grok.config.measures import MeasuresConfig
 from grok.data.toy_config import ToyConfig
+from grok.measures.saturated import Saturated
+from grok.metrics.homogeneity import Network
 
 Readings = dict[str, Tensor]
 Measure = Callable[["Snapshot"], Readings]
@@ -121,6 +124,31 @@ class Symbols(NamedTuple):
     """Training pairs."""
 
 
+class Dynamics(NamedTuple):
+    """What the updates of a run did to its parameters, sums over all of them by parameter."""
+
+    squares: ByName
+    """Sum of |delta|^2, ``[run]``."""
+    cross: ByName
+    """Sum of theta . delta, theta before the update, ``[run]``."""
+    rate_squares: ByName
+    """Sum of eta |theta|^2, theta before the update, ``[run]``."""
+    rates: ByName
+    """Learning rate of the last update, ``[run]``; 0 before the first."""
+    decays: ByName
+    """Weight decay, ``[run]``."""
+    has_decay_part: bool
+    """Whether an update has the part - eta lambda theta."""
+    gradient: ByName | None
+    """What the optimiser was given for the last update; None where that was not kept."""
+    lagged: ByName | None
+    """Parameters ``lag`` updates before; None except at multiples of it."""
+    temperature: Float64[Tensor, " run"] | None
+    """What logits are divided by in the cross-entropy; None for another loss."""
+    sets: tuple[str, ...]
+    """Kinds of sets of parameters that are asked for."""
+
+
 class Snapshot:
     """A model at one step.
 
@@ -150,6 +178,12 @@ class Snapshot:
         ablated: The network with a part of it replaced.
         composition: What the composition of a group is read from.
         symbols: Embeddings of a toy network.
+        dynamics: What all updates so far did.
+        saturated: The network beside its saturated ones.
+        network: Outputs ``[run, n]`` on fixed examples as a function of the parameters, or several
+            by name, ``logits`` first.
+        measures: Settings of the measure families; None for those by default.
+        unigram: By split, loss of a prediction by the frequencies of the training part alone.
         loss: Loss of logits and labels, ``[run]``.
         active: Runs whose parameters are of this step; None for all.
         is_cyclic: Whether row a of the embedding stands for the number a mod p; the elements of
@@ -178,12 +212,18 @@ class Snapshot:
         ablated: Callable[[], Ablated] | None = None,
         composition: Callable[[], Composition] | None = None,
         symbols: Callable[[], Symbols] | None = None,
+        dynamics: Callable[[], Dynamics] | None = None,
+        saturated: Callable[[], Saturated] | None = None,
+        network: Callable[[], Network] | None = None,
+        measures: MeasuresConfig | None = None,
+        unigram: Callable[[], ByName] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         active: Bool[Tensor, " run"] | None = None,
         is_cyclic: bool = True,
     ) -> None:
         self.step = step
         self.params = params
+        self.measures = measures or MeasuresConfig()
         self.loss = loss
         self.active = active
         self.is_cyclic = is_cyclic
@@ -205,6 +245,10 @@ class Snapshot:
             "ablated": ablated,
             "composition": composition,
             "symbols": symbols,
+            "dynamics": dynamics,
+            "saturated": saturated,
+            "network": network,
+            "unigram": unigram,
         }
 
     def has(self, name: str) -> bool:
@@ -274,6 +318,11 @@ class Snapshot:
         return self._get("mirrored")
 
     @cached_property
+    def unigram(self) -> Mapping[str, Float64[Tensor, " run"]]:
+        """Loss of a prediction by frequency alone, by split."""
+        return self._get("unigram")
+
+    @cached_property
     def kernels(self) -> KernelPair:
         """Tangent kernels now and at step 0."""
         return self._get("kernels")
@@ -302,3 +351,18 @@ class Snapshot:
     def symbols(self) -> Symbols:
         """Embeddings of the symbols of a toy network."""
         return self._get("symbols")
+
+    @cached_property
+    def dynamics(self) -> Dynamics:
+        """What all updates so far did."""
+        return self._get("dynamics")
+
+    @cached_property
+    def saturated(self) -> Saturated:
+        """The network beside its saturated ones."""
+        return self._get("saturated")
+
+    @cached_property
+    def network(self) -> Network:
+        """Outputs on fixed examples as a function of the parameters."""
+        return self._get("network")

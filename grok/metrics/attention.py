@@ -101,3 +101,44 @@ def total_variation(
         Distance in [0, 1], in float64: 0 for equal, 1 for disjoint distributions.
     """
     return (p.double() - q.double()).abs().sum(dim=-1) / 2
+
+
+def kl_divergence(
+    p: Float[Tensor, "*axes key"], q: Float[Tensor, "*axes key"]
+) -> Float64[Tensor, "*axes"]:
+    r"""Kullback-Leibler divergence :math:`\sum_k p_k \ln(p_k / q_k)` of q from p.
+
+    Args:
+        p: Weights that sum to one over the last axis.
+        q: The same, of the same shape.
+
+    Returns:
+        Nats, non-negative but for rounding, in float64; infinite where q is 0 and p is not. A key
+        that p does not have adds nothing, whatever q gives it.
+    """
+    p, q = p.double(), q.double()
+    return -(torch.special.entr(p) + torch.special.xlogy(p, q)).sum(dim=-1)
+
+
+def rounded_pattern(
+    pattern: Float[Tensor, "*axes key"], share: float = 0.9
+) -> Float[Tensor, "*axes key"]:
+    r"""Uniform over the keys whose weight is above a share of the largest weight.
+
+    A tie by weights, where :func:`saturated_pattern` has one by scores: above 0.9 of the largest
+    is within :math:`-\ln 0.9 = 0.105` of the largest score.
+
+    Args:
+        pattern: Attention weights.
+        share: In [0, 1).
+
+    Returns:
+        Weights that sum to one, in the dtype of ``pattern``; NaN for a row with NaN or without
+        weight.
+
+    Reference:
+        The target of the divergence that the later `saturate` code of Merrill et al. reports.
+    """
+    weight = pattern.double()
+    is_kept = (weight > share * weight.amax(dim=-1, keepdim=True)).to(pattern.dtype)
+    return is_kept / is_kept.sum(dim=-1, keepdim=True)

@@ -13,6 +13,8 @@ Parameters = Mapping[str, Tensor]
 Dropout = Callable[[Tensor], Tensor]
 MlpRead = Callable[[str, Tensor], Tensor]
 """What an MLP reads in place of its input, given the block's prefix and that input."""
+Attend = Callable[[Tensor], Tensor]
+"""What takes the place of the softmax: weights from scores, over the last axis."""
 
 
 class BlockActivations(NamedTuple):

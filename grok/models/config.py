@@ -102,9 +102,12 @@ _ALIASES: dict[str, str] = {
     "sublayer_ln": "sublayer",
 }
 
-# Not a placement alone: the probe of Singh et al. divides the MLP's input by its L2 norm.
+# Names that are read and never written: what a placement is called is part of a run's key.
 _WITH_KIND: dict[str, dict[str, Any]] = {
-    "mlp-inpnorm": {"mlp": True, "kind": "l2", "affine": "none", "eps": 0.0}
+    # Not a placement alone: the probe of Singh et al. divides the MLP's input by its L2 norm.
+    "mlp-inpnorm": {"mlp": True, "kind": "l2", "affine": "none", "eps": 0.0},
+    # Pre-LN as language models have it, with a norm before the unembedding.
+    "pre_ln_final": dict.fromkeys(("q", "k", "v", "mlp", "final"), True),
 }
 
 NORM_NAMES: tuple[str, ...] = (*PLACEMENTS, *_ALIASES, *_WITH_KIND)
@@ -154,6 +157,8 @@ class TransformerConfig:
     """Where the stream is normalised: a published name (none, mlp, A*, ...) or the flags."""
     causal: bool = False
     """Mask later positions in attention."""
+    positions: Literal["learned", "none"] = "learned"
+    """A vector for each position is added to the embedding, or none; pairs need learned."""
     attn_only: bool = False
     """A block is attention alone, without an MLP."""
     dropout: float = 0.0
@@ -176,8 +181,8 @@ class TransformerConfig:
     """tau: the loss sees logits / tau."""
     subtract_initial: bool = False
     """Subtract the prediction at initialisation from the logits (before alpha)."""
-    init: Literal["lecun", "kaiming", "nanda", "transformer_lens"] = "lecun"
-    """Distribution of the initial weights."""
+    init: Literal["lecun", "kaiming", "nanda", "transformer_lens", "torch"] = "lecun"
+    """Distribution of the initial weights; torch draws biases too, the others set them to 0."""
     init_scale: float = 1.0
     """Factor on every initial parameter, norms included."""
     init_seed: int = 0

@@ -22,7 +22,14 @@ from torch import Tensor
 
 from grok.models.config import Form
 from grok.models.layers import activation, attention_scale, linear, split_heads
-from grok.models.transformer import Activations, Dropout, MlpRead, Parameters, Transformer
+from grok.models.transformer import (
+    Activations,
+    Attend,
+    Dropout,
+    MlpRead,
+    Parameters,
+    Transformer,
+)
 
 _BLOCK = "blocks.0."
 
@@ -130,14 +137,14 @@ class _Mix(NamedTuple):
     z: Float[Tensor, "run batch d_model"]
 
 
-def _mix(model: Transformer, t: Tables, a: Tensor, b: Tensor) -> _Mix:
+def _mix(model: Transformer, t: Tables, a: Tensor, b: Tensor, attend: Attend | None = None) -> _Mix:
     """Attention of the ``=`` row of each pair.
 
     The softmax is taken per pair: factorised into a part of a and a part of b it would be 0/0
     for pairs whose scores lie far below the largest of all tokens.
     """
     scores = token_scores(model, t, a, b)
-    pattern = scores.softmax(dim=2)
+    pattern = attend(scores.mT).mT if attend else scores.softmax(dim=2)
     return _Mix(scores, pattern, mixed(model, t, a, b, pattern))
 
 
@@ -147,13 +154,15 @@ def token_forward(
     a: Int[Tensor, "run batch"],
     b: Int[Tensor, "run batch"],
     mlp_read: MlpRead | None = None,
+    attend: Attend | None = None,
 ) -> Activations:
     """The token form: every activation of the ``=`` row, as a query axis of length 1.
 
-    ``mlp_read`` changes what the MLP reads; None leaves it.
+    ``mlp_read`` changes what the MLP reads; None leaves it. ``attend`` gives the weights of
+    attention from its scores; None is softmax.
     """
     t = tables(model, params)
-    mix = _mix(model, t, a, b)
+    mix = _mix(model, t, a, b, attend)
     block = model.after_attention(
         params,
         _BLOCK,

@@ -18,15 +18,15 @@ _LINEAR = ("W_O", "W_in", "W_gate", "W_out")
 def initial_parameters(model: Transformer, seed: int) -> dict[str, Tensor]:
     """Parameters of one run at step 0, float64, without the ``run`` axis.
 
-    Biases are 0, norm gains 1; matrices follow ``model.config.init``. Everything is multiplied
-    by ``init_scale``, norms included.
+    Biases are 0 (those of ``torch`` are drawn), norm gains 1; matrices follow
+    ``model.config.init``. Everything is multiplied by ``init_scale``, norms included.
     """
     generator = torch.Generator().manual_seed(seed)
     draw = _SCHEMES[model.config.init]
     parameters = {}
     for name, shape in model.shapes().items():
         last = name.rpartition(".")[2]
-        if last.startswith("W_"):
+        if last.startswith("W_") or (last.startswith("b_") and model.config.init == "torch"):
             value = draw(last, shape, generator, model.config)
         else:
             value = torch.full(shape, 1.0 if last == "w" else 0.0, dtype=torch.float64)
@@ -96,9 +96,28 @@ def _transformer_lens(
     return _normal(shape, 0.8 / math.sqrt(config.d_model), generator)
 
 
+def _torch(
+    name: str, shape: tuple[int, ...], generator: torch.Generator, config: TransformerConfig
+) -> Tensor:
+    r"""The distributions of torch's ``Embedding`` and ``Linear``; the draws are ours.
+
+    Embedding and positions standard normal; weights and biases of a linear map uniform within
+    :math:`\pm 1/\sqrt{\text{fan in}}`.
+
+    Reference:
+        Merrill et al. 2021, appendix A.
+    """
+    if name in ("W_E", "W_pos"):
+        return _normal(shape, 1.0, generator)
+    fan_in = config.d_mlp if name in ("W_out", "b_out") else config.d_model
+    uniform = torch.rand(shape, dtype=torch.float64, generator=generator)
+    return (2 * uniform - 1) / math.sqrt(fan_in)
+
+
 _SCHEMES = {
     "lecun": _lecun,
     "kaiming": _kaiming,
     "nanda": _nanda,
     "transformer_lens": _transformer_lens,
+    "torch": _torch,
 }

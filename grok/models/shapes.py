@@ -21,7 +21,9 @@ class Tokens(NamedTuple):
 def parameter_shapes(config: TransformerConfig, reads: Tokens) -> Shapes:
     """Every parameter that exists, in the order in which initial values are drawn."""
     c, d = config, config.d_model
-    shapes: Shapes = {"W_E": (reads.vocab, d), "W_pos": (reads.n_ctx, d)}
+    shapes: Shapes = {"W_E": (reads.vocab, d)}
+    if c.positions == "learned":
+        shapes["W_pos"] = (reads.n_ctx, d)
     for layer in range(c.n_layers):
         shapes |= {f"blocks.{layer}.{name}": shape for name, shape in _block(c).items()}
     if c.norm.final:

@@ -3,7 +3,7 @@
 Decisions:
 
 - It reads pairs as ``a b =``, or whatever its :class:`~grok.models.shapes.Tokens` say.
-- Learned absolute positions; attention over all positions unless ``causal``.
+- Learned absolute positions, or none; attention over all positions unless ``causal``.
 - The residual stream is never normalised unless the placement says ``post``; every norm is on a
   read of the stream (``q``, ``k``, ``v``, ``mlp``, ``final``), on a branch (``peri``) or on
   projected queries and keys (``qk_proj``). One norm is shared by q, k and v.
@@ -27,6 +27,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from grok.models.activations import Activations as Activations
+from grok.models.activations import Attend as Attend
 from grok.models.activations import BlockActivations as BlockActivations
 from grok.models.activations import Dropout as Dropout
 from grok.models.activations import MlpRead as MlpRead
@@ -82,6 +83,7 @@ class Transformer:
         read: Literal["all", "last"] | int = "all",
         drop: Dropout | None = None,
         mlp_read: MlpRead | None = None,
+        attend: Attend | None = None,
     ) -> Activations:
         """The full form: every position, the reference for every other form.
 
@@ -92,18 +94,20 @@ class Transformer:
                 needs; a number, only so many of its last rows.
             drop: Dropout on what attention and MLP add to the stream; None in evaluation.
             mlp_read: Changes what each MLP reads; None leaves it.
+            attend: Weights of attention from its scores; None is softmax.
         """
         n_pos = tokens.shape[-1]
         n_read = n_pos if read == "all" else 1 if read == "last" else read
         offset = self.vocab * torch.arange(tokens.shape[0], device=tokens.device)
         rows = rearrange(params["W_E"], "run vocab d_model -> (run vocab) d_model")
         x = F.embedding(tokens + rearrange(offset, "run -> run 1 1"), rows)
-        x = x + params["W_pos"][:, :n_pos].unsqueeze(1)
+        if "W_pos" in params:
+            x = x + params["W_pos"][:, :n_pos].unsqueeze(1)
         blocks = []
         for layer in range(self.config.n_layers):
             is_last = layer == self.config.n_layers - 1
             query = x[:, :, -n_read:] if n_read < n_pos and is_last else x
-            blocks.append(self._block(params, f"blocks.{layer}.", x, query, drop, mlp_read))
+            blocks.append(self._block(params, f"blocks.{layer}.", x, query, drop, mlp_read, attend))
             x = blocks[-1].resid_post
         return self.readout(params, tuple(blocks))
 
@@ -115,6 +119,7 @@ class Transformer:
         query: Tensor,
         drop: Dropout | None,
         mlp_read: MlpRead | None,
+        attend: Attend | None,
     ) -> BlockActivations:
         """Attention of the query rows over all positions, then the MLP on the query rows."""
         norm, n_heads = self.config.norm, self.config.n_heads
@@ -130,7 +135,7 @@ class Transformer:
             n_query, n_key = scores.shape[-2:]
             future = torch.ones(n_query, n_key, device=x.device, dtype=torch.bool)
             scores = scores.masked_fill(future.triu(1 + n_key - n_query), -torch.inf)
-        pattern = scores.softmax(dim=-1)
+        pattern = attend(scores) if attend else scores.softmax(dim=-1)
         mixed = einsum(
             pattern, v, "run batch head query key, run batch key head d -> run batch query head d"
         )

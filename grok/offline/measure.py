@@ -15,7 +15,7 @@ from grok.offline.source import DataOptions, Loaded, ModelOptions, Source
 from grok.offline.split import inferred_split
 from grok.training import Stack, problem_of, show
 
-COSTLY = ("kernel", "hessian", "ablation")
+COSTLY = ("kernel", "hessian", "ablation", "saturation", "homogeneity")
 """Families that are read only if they are named."""
 
 OF_CIRCUIT = ("progress", "ablation")
@@ -120,6 +120,7 @@ class _Asked(NamedTuple):
         lacking = {"kernel"} if not is_ours else set()
         lacking |= {"fourier"} if operation == "compose" else set()
         lacking |= {"hindsight"}  # the curve of a folder is under the keys of its last checkpoint
+        lacking |= {"dynamics"}  # no checkpoint tells what every update did
         lacking |= set(OF_CIRCUIT) if operation not in ("add", "sub") else set()
         lacking |= {"ablation"} if config.model.n_layers > 1 else set()
         lacking |= {"irrep"} if not config.data.table_group else set()

@@ -8,6 +8,8 @@ nothing that cannot be read.
 
 from grok.runs.export import export as export
 from grok.runs.files import write_atomic as write_atomic
+from grok.runs.growth import growth as growth
+from grok.runs.growth import window_fits as window_fits
 from grok.runs.lock import LockLost as LockLost
 from grok.runs.lock import RunLock as RunLock
 from grok.runs.lock import RunLocked as RunLocked

@@ -37,11 +37,20 @@ def export(runs: Sequence[Run], path: Path, keys: Sequence[str] = ()) -> int:
     table = pl.concat(tables, how="diagonal")
     keys = sorted(set(table.columns) - {"run", "step"})
     table = table.select("run", "step", *keys)
+    write_table(table, path)
+    return table.height
+
+
+def write_table(table: pl.DataFrame, path: Path) -> None:
+    """Write a table whole or not at all: CSV where the name ends in ``.csv``, else Parquet.
+
+    Raises:
+        OSError: If the file cannot be written; names ``path``.
+    """
     try:
         write_atomic(path, _encoded(table, path.suffix))
     except OSError as error:  # the error names the temporary file
         raise OSError(error.errno, error.strerror, str(path)) from error
-    return table.height
 
 
 def _kept(table: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:

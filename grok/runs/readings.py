@@ -6,7 +6,9 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from jaxtyping import Float64, Int64
 from polars.exceptions import PanicException, PolarsError
 
 SCHEMA: dict[str, type[pl.DataType]] = {"step": pl.Int64, "key": pl.String, "value": pl.Float64}
@@ -93,6 +95,14 @@ def wide(parts: pl.DataFrame) -> pl.DataFrame:
     columns = sorted(parts["key"].unique().to_list())
     table = parts.pivot(on="key", index="step", values="value", aggregate_function="last")
     return table.select("step", *columns).sort("step")
+
+
+def series_of(
+    table: pl.DataFrame, key: str
+) -> tuple[Int64[np.ndarray, " reading"], Float64[np.ndarray, " reading"]]:
+    """Steps at which a key of a wide table was read, and its values."""
+    series = table.select("step", key).drop_nulls()
+    return series["step"].to_numpy(), series[key].to_numpy()
 
 
 def _read_part(path: Path) -> pl.DataFrame:

@@ -2,12 +2,11 @@
 
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-import polars as pl
-
 from grok.metrics.onset import onset, sustained_onset
 from grok.metrics.phases import Phases, phases
 from grok.metrics.slingshot import Slingshots, slingshots
+from grok.runs.growth import growth
+from grok.runs.readings import series_of
 from grok.runs.run import Run
 
 
@@ -46,7 +45,7 @@ def onsets(run: Run) -> dict[str, int | None]:
         if event.key not in table.columns:
             found |= {name: None, f"{name}_sustained": None}
             continue
-        steps, values = _series(table, event.key)
+        steps, values = series_of(table, event.key)
         found[name] = onset(steps, values, event.threshold, event.direction)
         found[f"{name}_sustained"] = sustained_onset(
             steps, values, event.threshold, event.direction, n=SUSTAINED_READINGS
@@ -68,7 +67,7 @@ def phase_ends(run: Run) -> Phases | None:
     keys = ("hindsight/excluded/sum/train", "loss/test", "norm/squared")
     if not set(keys) <= set(table.columns):
         return None
-    excluded, test, squared = (_series(table, key) for key in keys)
+    excluded, test, squared = (series_of(table, key) for key in keys)
     return phases(excluded, test, squared, run.config.data.p)
 
 
@@ -80,12 +79,7 @@ def loss_slingshots(run: Run) -> Slingshots | None:
     table = run.readings()
     if "loss/test" not in table.columns:
         return None
-    return slingshots(*_series(table, "loss/test"))
-
-
-def _series(table: pl.DataFrame, key: str) -> tuple[np.ndarray, np.ndarray]:
-    series = table.select("step", key).drop_nulls()
-    return series["step"].to_numpy(), series[key].to_numpy()
+    return slingshots(*series_of(table, "loss/test"))
 
 
 def keys_found(run: Run) -> dict[str, list[str]]:
@@ -115,6 +109,7 @@ def summary(run: Run) -> dict[str, Any]:
         "onset": onsets(run),
         "slingshots": None if found is None else found._asdict(),
         "phases": None if ends is None else ends._asdict(),
+        "growth": growth(run),
         "keys": keys_found(run),
         "final": run.final(),
         "steps_per_second": status.get("steps_per_second"),

@@ -10,7 +10,7 @@ from typing import Any
 from grok.config import RunConfig, run_key
 from grok.config.measures import ON_OWN_NETWORK
 from grok.config.stacking import shared
-from grok.models.config import training_form
+from grok.models.config import TransformerConfig, training_form
 from grok.runs import RunStore
 from grok.sweep.local import default_workers
 from grok.sweep.state import run_state
@@ -18,7 +18,7 @@ from grok.sweep.state import run_state
 NOMINAL = 8e10
 """FLOP per second of one core in matrix products of these sizes, readings included."""
 SMALL_NOMINAL = NOMINAL / 2
-"""The same of stacked toy networks and perceptrons, whose products are small."""
+"""The same of stacked toy networks, perceptrons and language models, whose products are small."""
 
 
 def estimate_seconds(
@@ -41,7 +41,8 @@ def estimate_seconds(
     for config in todo.values():
         left = run_state(config, runs_dir).left
         known = speeds.get(_sizes(config))
-        nominal = SMALL_NOMINAL if config.problem in ON_OWN_NETWORK else NOMINAL
+        is_small = config.problem in (*ON_OWN_NETWORK, "language", "majority")
+        nominal = SMALL_NOMINAL if is_small else NOMINAL
         speed = median(known) if known else nominal / step_flops(config)
         seconds.append(left / speed)
     if not seconds:
@@ -57,6 +58,9 @@ def _sizes(config: RunConfig) -> tuple[Any, ...]:
     if config.problem == "images":
         images = replace(shared(config).images, directory="")
         return ("images", images, config.optim.loss, config.dtype, config.device)
+    if config.problem == "language":
+        text = replace(config.text, directory="", source="folder")
+        return ("language", text, shared(config).model, config.dtype, config.threads, config.device)
     if config.problem != "pairs":
         sequence = config.sequence
         sizes = (*sequence.sizes(config.problem)[:5], sequence.n_train, sequence.batch_size)
@@ -93,6 +97,10 @@ def step_flops(config: RunConfig) -> float:
         return _toy_flops(config)
     if config.problem == "images":
         return _image_flops(config)
+    if config.problem == "language":
+        text = config.text
+        of_row = _transformer_flops(config.model, text.length, text.length, text.vocab + 1)
+        return 3.0 * text.batch_size * of_row
     if config.problem != "pairs":
         return _sequence_flops(config)
     model, n = config.model, config.data.n_elements
@@ -130,14 +138,17 @@ def _image_flops(config: RunConfig) -> float:
 
 
 def _sequence_flops(config: RunConfig) -> float:
-    """The same on sequences: all rows of every layer but the last, of which some are read."""
-    model, sizes = config.model, config.sequence.sizes(config.problem)
+    """The same on sequences."""
+    # The longer strings of majority do not train.
+    sizes = replace(config.sequence, longer=()).sizes(config.problem)
+    of_one = _transformer_flops(config.model, sizes.length - 1, sizes.n_read, sizes.n_classes)
+    return 3.0 * (config.sequence.batch_size or config.sequence.n_train) * of_one
+
+
+def _transformer_flops(model: TransformerConfig, n_pos: int, n_read: int, n_classes: int) -> int:
+    """Forward pass on a sequence: every row of each layer but the last, of which some are read."""
     d, m = model.d_model, 0 if model.attn_only else model.d_mlp
-    n_pos, n_read = sizes.length - 1, sizes.n_read
     of_row = 4 * d * d + 4 * d * m + 4 * d * n_pos  # queries, output, MLP, scores and values
     of_key = 4 * d * d
     rows = (model.n_layers - 1) * n_pos + n_read
-    per_sequence = (
-        rows * of_row + model.n_layers * n_pos * of_key + n_read * 2 * d * sizes.n_classes
-    )
-    return 3.0 * (config.sequence.batch_size or config.sequence.n_train) * per_sequence
+    return rows * of_row + model.n_layers * n_pos * of_key + n_read * 2 * d * n_classes

@@ -2,6 +2,7 @@
 
 from grok.training.compat import check_stackable as check_stackable
 from grok.training.image_problem import ImageProblem as ImageProblem
+from grok.training.language_problem import LanguageProblem as LanguageProblem
 from grok.training.optim import StackOptimizer as StackOptimizer
 from grok.training.pair_problem import PairProblem as PairProblem
 from grok.training.problem import Problem as Problem

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
+from grok.models.parameter_sets import parameter_group
 from grok.training.problem import Network
 
 Group = Literal["embed", "unembed", "rest"]
@@ -39,13 +40,7 @@ class FlatLayout:
 
     def views(self, flat: Float[Tensor, "run weight"]) -> dict[str, Tensor]:
         """Parameters ``[run, ...]`` of full rows, or of their trained part, sharing memory."""
-        views, start = {}, 0
-        for name, shape in self.shapes.items():
-            stop = start + torch.Size(shape).numel()
-            if stop <= flat.shape[1]:
-                views[name] = flat[:, start:stop].unflatten(1, shape).detach()
-            start = stop
-        return views
+        return named_views(flat, self.shapes)
 
     def decays(self, exempt: tuple[str, ...]) -> Bool[Tensor, " weight"] | None:
         """Mask of the trained weights that decay; None when all do."""
@@ -64,6 +59,24 @@ class FlatLayout:
         return found
 
 
+def named_views(
+    flat: Float[Tensor, "run weight"], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Tensor]:
+    """Tensors ``[run, ...]`` by name, sharing memory with rows where they lie one after another.
+
+    Args:
+        flat: Rows. They may end before the last tensors, which are then left out.
+        shapes: Shape of each tensor, without ``run``, in their order.
+    """
+    views, start = {}, 0
+    for name, shape in shapes.items():
+        stop = start + torch.Size(shape).numel()
+        if stop <= flat.shape[1]:
+            views[name] = flat[:, start:stop].unflatten(1, shape).detach()
+        start = stop
+    return views
+
+
 def row_norms(flat: Float[Tensor, "run weight"]) -> Float64[Tensor, " run"]:
     """Euclidean norm of each run's row.
 
@@ -79,11 +92,16 @@ def rate_group(name: str) -> Group:
     return "unembed" if name in ("W_U", "b_U") else "rest"
 
 
+_DECAY_GROUPS = {
+    "pos": "embed",
+    "ln": "norm",
+    "attn.qk": "matrix",
+    "attn.ov": "matrix",
+    "mlp": "matrix",
+}
+
+
 def group_of(name: str) -> str:
-    """Group of a parameter: embed, unembed, bias, norm or matrix."""
-    block, _, last = name.rpartition(".")
-    if block.rpartition(".")[2].startswith("ln"):
-        return "norm"
-    if last.startswith("b_"):
-        return "bias"
-    return {"W_E": "embed", "W_pos": "embed", "W_U": "unembed"}.get(last, "matrix")
+    """Group of a parameter that may be exempt from decay: embed, unembed, bias, norm or matrix."""
+    group = parameter_group(name)
+    return _DECAY_GROUPS.get(group, group)

@@ -17,6 +17,7 @@ from grok.data.image_config import N_CLASSES
 from grok.data.images import ImageData, ImageSplit, image_data
 from grok.data.mnist import mnist_folder
 from grok.data.pairs import batch_rows
+from grok.metrics.homogeneity import Network
 from grok.metrics.loss import cross_entropy, mse
 from grok.models.mlp import Mlp
 from grok.training.compat import check_stackable
@@ -122,7 +123,14 @@ class ImageProblem:
             splits["test"] = [split.validation for split in self.data]
             return {name: self.outputs(stack.params, parts) for name, parts in splits.items()}
 
-        return dict(predictions=predictions, loss=self._loss)
+        return dict(predictions=predictions, loss=self._loss, network=self._on_examples)
+
+    def _on_examples(self) -> Network:
+        """Outputs on the first images of each split as a function of the parameters."""
+        rows = slice(self.config.measures.homogeneity.n_examples)
+        each = [torch.cat([s.train.x[rows], s.validation.x[rows]]) for s in self.data]
+        x = torch.stack(each).double()
+        return lambda params: self.model(params, x).flatten(1)
 
     def alone(self, run: int) -> "ImageProblem":
         """The problem of one of the runs."""

@@ -9,7 +9,7 @@ Where embedding or read-out have a rate or decay of their own, the last operatio
 segment by segment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from grok.config import RunConfig
+from grok.config.rate import rate_factor
 from grok.training.flat import Group
+
+MOMENTS: dict[str, tuple[str, ...]] = {
+    "adamw": ("exp_avg", "exp_avg_sq"),
+    "adam": ("exp_avg", "exp_avg_sq"),
+    "sgd": ("momentum",),
+    "adafactor": (),
+}
+"""States as long as a run's row, by update rule."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class _Segment:
 
 
 class StackOptimizer:
-    r"""One of three update rules, per run.
+    r"""One of three update rules, per run; :class:`~grok.training.adafactor.Adafactor` is a fourth.
 
     - ``adamw`` (Loshchilov and Hutter 2019): :math:`\theta \leftarrow (1 - \eta\lambda)\theta`,
       then Adam;
@@ -77,36 +86,45 @@ class StackOptimizer:
             self.segments.append(_Segment(part, lr, decay, bool(decay.any())))
         self.beta1 = column([c.optim.betas[0] for c in configs])
         self.beta2 = column([c.optim.betas[1] for c in configs])
-        names = ("momentum",) if self.config.kind == "sgd" else ("exp_avg", "exp_avg_sq")
         self.state = {
-            name: torch.zeros(len(configs), n_weights, dtype=dtype, device=device) for name in names
+            name: torch.zeros(len(configs), n_weights, dtype=dtype, device=device)
+            for name in MOMENTS[self.config.kind]
         }
 
+    def state_shapes(self, name: str) -> Mapping[str, tuple[int, ...]] | None:
+        """Shape of a state's part for each parameter that has one; None for that of parameters."""
+        del name
+        return None
+
     def learning_rate(self, t: int, segment: int = 0) -> Float[Tensor, "run 1"]:
-        """Rate of update t (from 0) of a segment's weights, warm-up included; float64."""
-        warmup = self.config.warmup
-        return self.segments[segment].lr * (min(t / warmup, 1.0) if warmup else 1.0)
+        """Rate of update t (from 0) of a segment's weights, warm-up and schedule included."""
+        return self.segments[segment].lr * rate_factor(self.config, t)
 
     def delta(
         self, theta: Float[Tensor, "run weight"], grad: Float[Tensor, "run weight"], t: int
     ) -> Float[Tensor, "run weight"]:
         """What update t (from 0) adds to theta. Advances the moments; uses up ``grad``."""
-        if self.config.kind != "adamw":
+        if self.config.kind in ("adam", "sgd"):
             for segment in self.segments:
                 grad[:, segment.part].addcmul_(segment.decay, theta[:, segment.part])
-        delta = self._momentum(grad) if self.config.kind == "sgd" else self._adam(grad, t)
+        delta = self._direction(theta, grad, t)
         for index, segment in enumerate(self.segments):
             self._scale(delta[:, segment.part], theta[:, segment.part], index, t)
         return delta
 
+    def _direction(self, theta: Tensor, grad: Tensor, t: int) -> Tensor:
+        """An update without its rate and without decoupled decay."""
+        del theta
+        return self._momentum(grad) if self.config.kind == "sgd" else self._adam(grad, t)
+
     def _scale(self, delta: Tensor, theta: Tensor, index: int, t: int) -> None:
         """Multiply a segment of an update by minus its rate, and decay."""
         lr, decay = self.learning_rate(t, index), self.segments[index].decay
-        if self.config.kind == "sgd":
+        if self.config.kind in ("adamw", "adam"):
+            delta.mul_((-lr / (1 - self.beta1 ** (t + 1))).to(self.dtype))
+        else:
             delta.mul_((-lr).to(self.dtype))
-            return
-        delta.mul_((-lr / (1 - self.beta1 ** (t + 1))).to(self.dtype))
-        if self.config.kind == "adamw" and self.segments[index].has_decay:
+        if self.config.kind in ("adamw", "adafactor") and self.segments[index].has_decay:
             delta.sub_((lr.to(self.dtype) * decay) * theta)
 
     def _momentum(self, grad: Tensor) -> Tensor:

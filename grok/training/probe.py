@@ -13,11 +13,13 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from grok.measures.snapshot import Circuit
+from grok.models.activations import Attend, Parameters
 from grok.models.config import has_tables
 from grok.models.forms import attention_rows, pair_tokens, token_forward
 from grok.training.ablation import ablated
 from grok.training.circuit import circuit, composition
 from grok.training.kernel import kernel_pair
+from grok.training.saturation import Saturating, examples_network, saturated
 from grok.training.shortcut import shortcut_predictions
 
 if TYPE_CHECKING:
@@ -43,6 +45,16 @@ def pair_parts(stack: "Stack[PairProblem]") -> dict[str, Any]:
         h = by_split(pairs.readout(output().logits, rows=None))
         labels = by_split(pairs.c)
         return {split: (h[split], labels[split]) for split in h}
+
+    def first(n: int) -> Tensor:
+        rows = torch.cat([pairs.train[:, :n], pairs.test[:, :n]], dim=1)
+        return pair_tokens(pairs.model, pairs.a.gather(1, rows), pairs.b.gather(1, rows))
+
+    saturating = Saturating(
+        lambda params, attend: by_split(_logits(pairs, params, attend)),
+        lambda: by_split(output().logits),
+        lambda split, f: _answered(pairs, split, f),
+    )
 
     def layers_by_split(layers: list[Tensor]) -> dict[str, list[Tensor]]:
         each = [by_split(layer) for layer in layers]
@@ -70,6 +82,16 @@ def pair_parts(stack: "Stack[PairProblem]") -> dict[str, Any]:
         composition=(lambda: composition(stack, output().logits))
         if stack.config.data.table_group
         else None,
+        saturated=lambda: saturated(
+            pairs.model,
+            stack.params,
+            first(measures.saturation.n_examples),
+            measures.saturation,
+            saturating,
+        ),
+        network=lambda: examples_network(
+            pairs.model, first(measures.homogeneity.n_examples), "last"
+        ),
         loss=lambda h, labels: pairs.loss(h, labels, torch.float64),
         is_cyclic=stack.config.data.operation != "compose",
     )
@@ -80,6 +102,26 @@ def _pick(x: Shaped[Tensor, "run pair *rest"], rows: Tensor) -> Tensor:
     if x.shape[0] == 1:
         return x[:, rows[0]]
     return torch.stack([x[run, rows[run]] for run in range(x.shape[0])])
+
+
+def _logits(
+    pairs: "PairProblem", params: Parameters, attend: Attend | None
+) -> Float[Tensor, "run pair cls"]:
+    """Logits of all pairs under other parameters or another attention, in chunks."""
+    model, found = pairs.model, []
+    for a, b in zip(pairs.a.split(CHUNK, dim=1), pairs.b.split(CHUNK, dim=1), strict=True):
+        if has_tables(model.config):
+            full = token_forward(model, params, a, b, attend=attend)
+        else:
+            full = model.forward(params, pair_tokens(model, a, b), read="last", attend=attend)
+        found.append(full.logits[:, :, -1])
+    return torch.cat(found, dim=1)
+
+
+def _answered(pairs: "PairProblem", split: str, f: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits of a split, ready for the loss, and its labels."""
+    rows = pairs.train if split == "train" else pairs.test
+    return pairs.readout(f, rows), pairs.c.gather(1, rows)
 
 
 class _Output(NamedTuple):

@@ -8,6 +8,7 @@ from grok.config import RunConfig
 from grok.data.pairs import pair_data
 from grok.training.compat import check_stackable
 from grok.training.image_problem import ImageProblem
+from grok.training.language_problem import LanguageProblem
 from grok.training.pair_problem import PairProblem
 from grok.training.problem import Problem
 from grok.training.sequence_problem import SequenceProblem
@@ -26,6 +27,8 @@ def problem_of(configs: Sequence[RunConfig], device: torch.device | str = "cpu")
         return ToyProblem(configs, device=device)
     if configs[0].problem == "images":
         return ImageProblem(configs, device=device)
+    if configs[0].problem == "language":
+        return LanguageProblem(configs, device=device)
     if configs[0].problem != "pairs":
         return SequenceProblem(configs, device=device)
     return PairProblem(configs, [pair_data(config.data) for config in configs], device)

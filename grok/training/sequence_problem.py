@@ -13,7 +13,13 @@ from torch import Tensor
 
 from grok.config import RunConfig
 from grok.data.pairs import batch_rows
-from grok.data.sequences import SequenceData, Sequences, fresh_sequences, sequence_data
+from grok.data.sequences import (
+    SequenceData,
+    Sequences,
+    fresh_sequences,
+    longer_sequences,
+    sequence_data,
+)
 from grok.models.init import initial_parameters
 from grok.models.shapes import Tokens
 from grok.models.transformer import Transformer
@@ -53,6 +59,7 @@ class SequenceProblem:
         self.test = self._placed([d.test for d in self.data])
         fixed = [d.train for d in self.data if d.train is not None]
         self.train = self._placed(fixed) if fixed else None
+        self.longer = self._longer()
         models, dtype = [c.model for c in configs], DTYPES[config.dtype]
         self.readout_scale = per_run([m.readout_scale for m in models], dtype, self.device)
         self.temperature = per_run([m.temperature for m in models], dtype, self.device)
@@ -68,6 +75,13 @@ class SequenceProblem:
         first_row = self.sizes.length - 1 - self.sizes.n_read
         batch = Batch(tokens[..., :-1], scored - 1 - first_row, tokens.gather(2, scored))
         return Batch(*(x.to(self.device) for x in batch))
+
+    def _longer(self) -> dict[str, Batch]:
+        """Test sets of longer strings, by the name under which they are read."""
+        if self.config.problem != "majority":
+            return {}
+        drawn = [longer_sequences(c.sequence, c.data.split_seed) for c in self.configs]
+        return {f"tosses/{n}": self._placed([each[n] for each in drawn]) for n in drawn[0]}
 
     def initial(self, config: RunConfig) -> Mapping[str, Tensor]:
         """Parameters of one run at step 0, from ``model.init_seed``."""

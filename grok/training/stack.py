@@ -15,7 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from grok.measures.snapshot import Snapshot
+from grok.training.adafactor import Adafactor
 from grok.training.curvature import hessian
+from grok.training.dynamics import StepSums
 from grok.training.flat import FlatLayout, row_norms
 from grok.training.optim import StackOptimizer
 from grok.training.problem import DTYPES, Problem
@@ -54,16 +56,22 @@ class Stack(Generic[P]):
         self.theta = self._rows_at_start()
         self.params = self.named(self.theta)
         self.leaves = [self.params[name].requires_grad_() for name in self.layout.trained]
-        decays = self.layout.decays(self.config.optim.decay_exempt)
-        self.optimizer = StackOptimizer(
-            self.configs,
-            None if decays is None else decays.to(self.device),
-            self.n_trained,
-            self.dtype,
-            self.device,
-            self.layout.groups() if any(c.optim.has_groups for c in self.configs) else None,
-        )
+        self.optimizer = self._chosen_optimizer()
         self.problem.start(self.params)
+        self.sums: StepSums | None = None
+        if self.config.measures.dynamics.enabled:
+            lag = self.config.measures.dynamics.lag
+            self.sums = StepSums(self.layout, self.optimizer, self.theta, lag)
+
+    def _chosen_optimizer(self) -> StackOptimizer:
+        decays = self.layout.decays(self.config.optim.decay_exempt)
+        decays = None if decays is None else decays.to(self.device)
+        groups = self.layout.groups() if any(c.optim.has_groups for c in self.configs) else None
+        place = (self.dtype, self.device, groups)
+        if self.config.optim.kind == "adafactor":
+            shapes = {name: self.layout.shapes[name] for name in self.layout.trained}
+            return Adafactor(self.configs, decays, shapes, *place)
+        return StackOptimizer(self.configs, decays, self.n_trained, *place)
 
     def _rows_at_start(self) -> Float[Tensor, "run weight"]:
         rows = self.layout.rows([self.problem.initial(config) for config in self.configs])
@@ -106,6 +114,8 @@ class Stack(Generic[P]):
     def update(self) -> None:
         """One optimiser update of every run that is alive."""
         losses, grad = self.gradient(self.step)
+        if self.sums is not None and self.previous is not None:
+            self.sums.gradient = grad.clone()  # the optimiser uses it up
         # A sum is finite unless a term is not, and costs less than asking every term.
         finite = losses.isfinite() & grad.sum(dim=1).isfinite()
         all_finite = bool(finite.all())
@@ -149,12 +159,19 @@ class Stack(Generic[P]):
 
         The parameters before the last update are kept, so that the update can be measured.
         """
+        sums = self.sums
+        if sums is not None:
+            sums.begin(self.theta)
         with torch.enable_grad():
             for left in range(n_steps, 0, -1):
                 if should_stop() or not bool(self.alive.any()):
                     break
                 self.previous = self.theta.clone() if left == 1 else None
+                if sums is not None:
+                    sums.keep_lagged(self.theta, self.step)
                 self.update()
+                if sums is not None:
+                    sums.add(self.theta, self.step - 1, self.alive)
 
     def run_step(self, run: int) -> int:
         """Updates the run has done."""
@@ -165,7 +182,7 @@ class Stack(Generic[P]):
 
         It is of the stack as it is now; take another after the next update.
         """
-        previous = self.previous
+        previous, sums = self.previous, self.sums
         return Snapshot(
             self.step,
             self.named(self.theta),
@@ -173,6 +190,8 @@ class Stack(Generic[P]):
             delta=None if previous is None else lambda: self.named(self.theta - previous),
             initial=lambda: self.named(self.initial),
             hessian=lambda: hessian(self),
+            dynamics=None if sums is None else lambda: sums.part(self.configs, self.step),
+            measures=self.config.measures,
             active=self.alive.clone(),
             **self.problem.parts(self),
         )

@@ -18,6 +18,7 @@ from grok.config import RunConfig
 from grok.data.pairs import batch_rows
 from grok.data.toy import ToyData, toy_data
 from grok.measures.snapshot import Symbols
+from grok.metrics.homogeneity import Network
 from grok.metrics.loss import cross_entropy
 from grok.models.activations import Dropout
 from grok.models.toy import ToyNetwork, toy_parameters
@@ -146,9 +147,18 @@ class ToyProblem:
         return dict(
             embedding=lambda: stack.params["W_E"].detach(),
             predictions=predictions,
+            network=self._on_examples,
             symbols=lambda: Symbols(self.config.toy, stack.params["W_E"].detach(), self.train),
             loss=self.loss,
         )
+
+    def _on_examples(self) -> Network:
+        """What the decoder writes for the first pairs of each split, by the parameters."""
+        n = self.config.measures.homogeneity.n_examples
+        rows = torch.cat([self.train[:, :n], self.test[:, :n]], dim=1)
+        a, b = self.a[rows], self.b[rows]
+        model = self.model
+        return lambda params: model.decode(params, model.read(params["W_E"], a, b)).flatten(1)
 
     def alone(self, run: int) -> "ToyProblem":
         """The problem of one of the runs."""

@@ -25,6 +25,8 @@ from grok.models.forms import Form
 from grok.runs import ReadingsWriter, RunLock, RunStore
 from grok.tracking import make_tracker
 from grok.training import PairProblem, Stack
+from tests.bench.dynamics import dynamics_share
+from tests.bench.language import language
 from tests.bench.progress import progress_reading, progress_share
 from tests.bench.protocol import Result, interleaved, judge, output_and_peak
 from tests.bench.sweep import sweep
@@ -224,9 +226,11 @@ CASES: dict[str, list[Callable[[], Iterator[Result]]]] = {
     "overhead": [overhead_near_empty, overhead_training],
     "folded-vs-full": [forms],
     "measures-share": [measures_share],
+    "norm-dynamics": [dynamics_share],
     "progress-share": [progress_share],
     "progress-reading": [progress_reading],
     "toy-stack-vs-loop": [toy_stack_vs_loop],
+    "language": [language],
     "memory": [memory],
     "startup": [startup],
     "sweep": [sweep],

@@ -47,10 +47,12 @@ def test_every_claim_of_the_paper_is_there_once_with_its_tier() -> None:
 
 # Singh et al.: short runs, whole runs mod 59, the paper's runs. Nanda et al.: the presets and the
 # run without decay, and the mainline run. Liu et al.: toy networks with decay, and mod 53.
+# Merrill et al.: small language models.
 LONGEST = {
     "IB": {"S": 2200, "R": 6000, "F": 10_000},
     "PM": {"S": 10_000, "F": 40_000},
     "ET": {"S": 20_000, "R": 20_000},
+    "NG": {"S": 2000},
 }
 
 
@@ -58,7 +60,7 @@ LONGEST = {
 def test_a_claim_says_what_it_is_and_has_what_its_tier_needs(claim: Claim) -> None:
     assert claim.statement
     assert claim.source
-    assert bool(claim.check) == (claim.tier == "U") != bool(claim.arms)
+    assert bool(claim.check) == (claim.tier in ("U", "hub")) != bool(claim.arms)
     assert all(arm.n_steps <= LONGEST[claim.id[:2]][claim.tier] for arm in claim.arms.values())
     assert claim.tier != "F" or any(arm.n_steps >= 5000 for arm in claim.arms.values())
 
@@ -208,6 +210,18 @@ def test_measures_have_families_that_the_union_knows() -> None:
         ("progress", "keys"),
         ("progress", "rule"),
         ("irrep", "keys"),
+        ("dynamics", "sets"),
+        ("dynamics", "lag"),
+        ("saturation", "factor"),
+        ("saturation", "include"),
+        ("saturation", "tol"),
+        ("saturation", "n_examples"),
+        ("saturation", "check_convergence"),
+        ("homogeneity", "scales"),
+        ("homogeneity", "n_examples"),
+        ("heads", "tol"),
+        ("heads", "argmax_below"),
+        ("heads", "mean_from"),
     }
 
 

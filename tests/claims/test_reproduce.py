@@ -249,7 +249,7 @@ def test_a_dry_run_as_json_lists_claims_and_runs(reproduce: Reproduce) -> None:
     assert found["seconds"] > 0
 
 
-PAPERS_THERE = "inductive-bias, progress-measures, effective-theory, mini"
+PAPERS_THERE = "inductive-bias, progress-measures, effective-theory, norm-growth, mini"
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,8 @@ def test_fields_of_a_transformer_are_refused_and_not_ignored() -> None:
     with pytest.raises(ValueError, match=r"optim\.embed_lr=0\.1 has no effect"):
         digits_run(embed_lr=0.1)
     read = replace(config.measures, repr=replace(config.measures.repr, enabled=True))
-    message = r"measures\.repr\.enabled=true: .*problem=images are task, norm, weights, hessian$"
+    allowed = "task, norm, weights, hessian, dynamics, homogeneity"
+    message = rf"measures\.repr\.enabled=true: .*problem=images are {allowed}$"
     with pytest.raises(ValueError, match=message):
         replace(config, measures=read)
 

@@ -7,9 +7,18 @@ import pytest
 import torch
 
 from grok.data.sequence_config import ProblemName, SequenceConfig
-from grok.data.sequences import DRAWS, Sequences, fresh_sequences, sequence_data
+from grok.data.sequences import (
+    DRAWS,
+    Sequences,
+    fresh_sequences,
+    longer_sequences,
+    sequence_data,
+)
 
-PROBLEMS: tuple[ProblemName, ...] = ("digit_addition", "repeated_subsequence", "skip_trigram")
+PROBLEMS: tuple[ProblemName, ...] = (
+    *("digit_addition", "repeated_subsequence", "skip_trigram"),
+    "majority",
+)
 SHORT = SequenceConfig(length=22, vocab=9, subseq_len=4)
 
 of_each_problem = pytest.mark.parametrize("problem", PROBLEMS)
@@ -88,6 +97,41 @@ def test_the_answer_of_a_skip_trigram_is_that_of_the_key_of_its_query(
         assert answer == (own - n - m) % n
 
 
+@pytest.mark.parametrize("n_tosses", [2, 3, 100])
+def test_the_bit_after_a_string_is_whether_most_of_it_are_ones(n_tosses: int) -> None:
+    found = drawn("majority", SequenceConfig(n_tosses=n_tosses), n=2000)
+    answers = []
+    for row, [length] in zip(found.tokens.tolist(), found.scored.tolist(), strict=True):
+        assert 1 <= length <= n_tosses
+        string, answer = row[:length], row[length]
+        assert answer == int(string.count(1) > string.count(0))
+        answers.append(answer)
+    # A tie is none: of short strings fewer than half have a majority.
+    assert 0.15 < sum(answers) / len(answers) < 0.5
+
+
+def test_the_lengths_of_strings_are_binomial_and_their_bits_fair() -> None:
+    tokens, scored = drawn("majority", SequenceConfig(), n=4000)
+    # The mean of 4,000 has a standard error of 5 / sqrt(4000) = 0.08, their variance of 0.6.
+    assert scored.double().mean() == pytest.approx(50, abs=0.35)
+    assert scored.double().var() == pytest.approx(25, abs=2.5)
+    # The shortest string has some 30 bits: none before is an answer.
+    assert tokens[:, :30].double().mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_longer_strings_are_a_function_of_seed_and_length_alone() -> None:
+    config = SequenceConfig(n_test=9, longer=(200, 300))
+    once = longer_sequences(config, 1)
+    assert {n: tuple(x.tokens.shape) for n, x in once.items()} == {200: (9, 201), 300: (9, 301)}
+    again = longer_sequences(replace(config, longer=(300,)), 1)
+    assert torch.equal(again[300].tokens, once[300].tokens)
+    assert not torch.equal(longer_sequences(config, 2)[300].tokens, once[300].tokens)
+    assert not torch.equal(once[200].tokens[:, :100], once[300].tokens[:, :100])
+    assert longer_sequences(SequenceConfig(), 1) == {}
+    sizes = config.sizes("majority")
+    assert (sizes.length, sizes.n_read) == (301, 300)
+
+
 @of_each_problem
 @pytest.mark.parametrize("config", [SequenceConfig(), SHORT])
 def test_sequences_have_the_sizes_that_their_config_tells(
@@ -123,6 +167,7 @@ def test_the_sequences_of_a_seed_stay_what_they_were() -> None:
     assert "".join("0123456789+="[i] for i in fresh["digit_addition"]) == "51699+05773=057472"
     assert fresh["repeated_subsequence"][:6].tolist() == [0, 83, 100, 13, 92, 94]
     assert fresh["skip_trigram"].tolist() == [43, 23, 55, 27, 11, 8]
+    assert fresh["majority"][:12].tolist() == [1, 1, 0, 1, 1, 1, 0, 0, 0, 0, 1, 1]
     fixed = sequence_data("digit_addition", replace(config, n_train=64), 0)
     assert fixed.train is not None
     train, test = (x.tokens[0].tolist() for x in (fixed.train, fixed.test))
@@ -135,7 +180,7 @@ def test_a_fixed_training_set_and_the_test_set_share_no_sequence(problem: Proble
     # Few sequences exist, so that independent draws would share many.
     config = SequenceConfig(
         n_train=60, n_test=300, n_digits=1, n_queries=1, n_answers=90, length=10, vocab=4,
-        subseq_len=2, batch_size=0,
+        subseq_len=2, batch_size=0, n_tosses=9,
     )  # fmt: skip
     data = sequence_data(problem, config, 0)
     assert data.train is not None
@@ -181,6 +226,8 @@ def test_a_training_set_that_leaves_no_test_sequences_is_refused() -> None:
         ({"n_repeats": 1}, "sequence.n_repeats=1 must be 2 or more"),
         ({"n_queries": 0}, "sequence.n_queries=0 must be 1 or more"),
         ({"n_answers": 1}, "sequence.n_answers=1 must be 2 or more"),
+        ({"n_tosses": 1}, "sequence.n_tosses=1 must be 2 or more"),
+        ({"longer": (200, 100)}, "sequence.longer has 100: allowed are more than 100 (n_tosses)"),
         ({"length": 84}, "sequence.length=84: allowed are 1 more than 3 (n_repeats) times 16"),
         ({"length": 46}, "sequence.length=46: allowed are 1 more than 3 (n_repeats) times 16"),
     ],

@@ -42,6 +42,9 @@ CASES = {
     "full batch": run_config(),
     "mini-batches and dropout": run_config(batch_size=8, dropout=0.2),
     "SGD with momentum": run_config(kind="sgd", momentum=0.9, lr=0.05, weight_decay=1e-3),
+    "Adafactor on a schedule": run_config(
+        kind="adafactor", lr=0.05, weight_decay=0.1, schedule="inverse_sqrt", flat_steps=40
+    ),
     "kept checkpoints": run_config(checkpoint=CheckpointConfig(every=20)),
     "warm-up and a penalty": run_config(warmup=100, l1=1e-4),
     "two blocks without norm": run_config(n_layers=2, norm=NormConfig()),
@@ -51,6 +54,10 @@ CASES = {
     ),
     "fresh sequences": on_sequences("digit_addition"),
     "sequences in batches": on_sequences("repeated_subsequence", n_train=30, dropout=0.2),
+    "norm dynamics": run_config(
+        measures=measures(task=EVERY_UPDATE, dynamics=Schedule(every=20)),
+        checkpoint=CheckpointConfig(every=20),
+    ),
     "blocks of 100 updates": run_config(
         measures=measures(**dict.fromkeys(("task", "norm", "compress"), RARELY)), n_steps=230
     ),

@@ -8,7 +8,9 @@ from torch import Tensor
 
 from grok.metrics.attention import (
     attention_entropy,
+    kl_divergence,
     published_entropy,
+    rounded_pattern,
     saturated_pattern,
     total_variation,
 )
@@ -130,3 +132,29 @@ def test_total_variation_is_a_metric() -> None:
     p, q, r = scores(3, 20, 5).softmax(dim=-1)
     torch.testing.assert_close(total_variation(p, q), total_variation(q, p))
     assert (total_variation(p, r) <= total_variation(p, q) + total_variation(q, r)).all()
+
+
+def test_the_divergence_equals_that_of_scipy() -> None:
+    p, q = scores(2, 20, 5).softmax(dim=-1)
+    expected = torch.from_numpy(scipy.stats.entropy(p.numpy(), q.numpy(), axis=-1))
+    torch.testing.assert_close(kl_divergence(p, q), expected)
+
+
+def test_a_key_that_is_not_attended_to_adds_nothing_and_one_that_cannot_be_everything() -> None:
+    p = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.5, 0.5]])
+    q = torch.tensor([[1.0, 0.0], [0.5, 0.5], [1.0, 0.0]])
+    expected = torch.tensor([0.0, math.log(2), INF], dtype=torch.float64)
+    torch.testing.assert_close(kl_divergence(p, q), expected)
+
+
+@pytest.mark.parametrize(("share", "n_kept"), [(0.0, 4), (0.5, 3), (0.85, 2), (0.99, 1)])
+def test_weights_above_a_share_of_the_largest_are_a_tie(share: float, n_kept: int) -> None:
+    row = torch.tensor([0.2, 0.25, 0.15, 0.0, 0.4]) / 0.4 + torch.tensor([0.4, 0, 0, 0, 0])
+    kept = rounded_pattern(row, share)
+    assert (kept > 0).sum() == n_kept
+    torch.testing.assert_close(kept[kept > 0], torch.full((n_kept,), 1 / n_kept))
+
+
+@pytest.mark.parametrize("row", [[0.0, 0.0], [math.nan, 1.0]])
+def test_a_row_without_weights_has_no_tie(row: list[float]) -> None:
+    assert rounded_pattern(torch.tensor(row)).isnan().all()

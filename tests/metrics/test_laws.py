@@ -23,7 +23,9 @@ from grok.metrics.ablation import (
 )
 from grok.metrics.attention import (
     attention_entropy,
+    kl_divergence,
     published_entropy,
+    rounded_pattern,
     saturated_pattern,
     total_variation,
 )
@@ -50,6 +52,8 @@ from grok.metrics.group_fourier import (
     product_means,
     restrict_to_irreps,
 )
+from grok.metrics.heads import head_class, head_statistics
+from grok.metrics.homogeneity import mean_surplus
 from grok.metrics.irrep_logits import irrep_parts, irrep_shares, losses_without
 from grok.metrics.kernel import (
     centred_label_alignment,
@@ -103,6 +107,15 @@ from grok.metrics.representation import (
     rqi,
 )
 from grok.metrics.samples import addition_samples, group_samples
+from grok.metrics.saturation import (
+    answers_agree,
+    cosine,
+    masked_mean,
+    saturation,
+    smallest_gap,
+    unit,
+    unsaturated_weight,
+)
 from grok.metrics.spectra import (
     effective_rank,
     gram_eigenvalues,
@@ -114,7 +127,8 @@ from grok.metrics.spectra import (
     stable_rank,
 )
 
-# None maps the tensors of one run: a constant of the group, series of readings, diagrams of runs.
+# None maps the tensors of one run: a constant of the group, series of readings, diagrams of runs, a
+# network as a function of its parameters.
 WITHOUT_RUNS = {
     "addition_samples",
     "agreement",
@@ -122,11 +136,14 @@ WITHOUT_RUNS = {
     "block_waves",
     "censored",
     "coordinate",
+    "cosine_on_ray",
+    "euler_degree",
     "fourier_basis",
     "group_samples",
     "irrep_basis",
     "irrep_characters",
     "learning_phase",
+    "local_degree",
     "log_delay",
     "majority_phase",
     "median_of_three",
@@ -139,9 +156,11 @@ WITHOUT_RUNS = {
     "phase_frequency",
     "phase_shares",
     "phases",
+    "ray_error",
     "reaches",
     "rows_without",
     "samples_of",
+    "scaled",
     "slingshots",
     "sustained_onset",
     "text_map",
@@ -188,6 +207,11 @@ def mask(*shape: int) -> Callable[[], Tensor]:
     return lambda: torch.rand(shape, generator=generator) > 0.5
 
 
+def visible() -> Tensor:
+    """Some keys of each query, always the first two."""
+    return mask(4, 6, 2, 3, 5)() | (torch.arange(5) < 2)
+
+
 def one_key() -> Tensor:
     return torch.arange(4) == torch.tensor([[1], [2], [3], [2]])
 
@@ -220,6 +244,18 @@ CASES = {
     "published_entropy": Case(published_entropy, (pattern(4, 6, 2, 3, 3),)),
     "saturated_pattern": Case(saturated_pattern, (gaussian(4, 6, 2, 3, 3),)),
     "total_variation": Case(total_variation, (pattern(4, 6, 3), pattern(4, 6, 3))),
+    "kl_divergence": Case(kl_divergence, (pattern(4, 6, 3), pattern(4, 6, 3))),
+    "rounded_pattern": Case(rounded_pattern, (pattern(4, 6, 2, 3, 3),)),
+    "head_statistics": Case(head_statistics, (pattern(4, 6, 2, 3, 5), visible)),
+    "head_class": Case(head_class, (spectrum, spectrum)),
+    "mean_surplus": Case(mean_surplus, (gaussian(4, 30, 9), labels)),
+    "unit": Case(unit, (gaussian(4, 6, 5),)),
+    "cosine": Case(cosine, (gaussian(4, 6, 5), pattern(4, 6, 5))),
+    "saturation": Case(saturation, (gaussian(4, 6, 3, 5), pattern(4, 6, 3, 5), mask(4, 6, 3))),
+    "masked_mean": Case(masked_mean, (gaussian(4, 6, 3), mask(4, 6, 3))),
+    "answers_agree": Case(answers_agree, (gaussian(4, 6, 5), pattern(4, 6, 5))),
+    "unsaturated_weight": Case(unsaturated_weight, (gaussian(4, 6, 5),)),
+    "smallest_gap": Case(smallest_gap, (gaussian(4, 6, 5),)),
     "frequency_polynomials": Case(frequency_polynomials, (gaussian(4, 9, 5),)),
     "key_directions": Case(key_directions, (gaussian(4, 7, 5), mask(4, 4))),
     "on_span": Case(on_span, (gaussian(4, 49, 5), gaussian(4, 3, 5))),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from grok.metrics.attention import saturated_pattern
 from grok.models.config import (
     FOLD_FROM,
     PLACEMENTS,
@@ -214,3 +215,24 @@ def test_float32_forms_are_equal_to_1e_5_at_initialisation(form: Form) -> None:
     _, full = gradients(model, params, a, b, "full")
     _, ours = gradients(model, params, a, b, form)
     assert max(relative(ours[name], full[name]) for name in full) < 1e-5
+
+
+@pytest.mark.parametrize("fields", [{}, {"causal": True}, {"norm": norm_config("pre", eps=1e-3)}])
+def test_other_weights_of_attention_are_the_same_in_both_forms(fields: dict[str, Any]) -> None:
+    model = transformer(**fields)
+    params = random_parameters(model, 2)
+    a, b = random_pairs(2, 11, 5)
+
+    def attend(scores: Tensor) -> Tensor:
+        return saturated_pattern(scores, tol=0.3)
+
+    full = model.forward(params, pair_tokens(model, a, b), attend=attend)
+    token = token_forward(model, params, a, b, attend=attend)
+    torch.testing.assert_close(token.logits[:, :, 0], full.logits[:, :, -1])
+    pattern = full.blocks[0].pattern
+    torch.testing.assert_close(pattern, attend(full.blocks[0].scores))
+    assert ((pattern == 0) | (pattern >= 1 / 3)).all()
+    soft = model.forward(params, pair_tokens(model, a, b))
+    same = model.forward(params, pair_tokens(model, a, b), attend=lambda s: s.softmax(dim=-1))
+    assert torch.equal(soft.logits, same.logits)
+    assert not torch.allclose(soft.logits, full.logits)

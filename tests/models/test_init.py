@@ -77,12 +77,49 @@ def test_lecun_is_cut_at_two_sigma_without_correcting_the_variance() -> None:
     assert 128 * W_in.var().item() == pytest.approx(0.774, abs=0.015)
 
 
+ALL_BIASES: dict[str, Any] = dict.fromkeys(
+    ("bias_qkv", "bias_out", "bias_mlp", "bias_unembed"), True
+)
+
+
+def uniform(fan_in: int) -> Any:
+    return scipy.stats.uniform(-(fan_in**-0.5), 2 * fan_in**-0.5)
+
+
+def test_torch_draws_as_its_modules_do_biases_too() -> None:
+    """Embeddings are normal, a linear map is uniform within one over the root of its fan-in."""
+    drawn = parameters(init="torch", act="glu", norm=norm_config("peri"), **ALL_BIASES)
+    for name, x in drawn.items():
+        last = name.rpartition(".")[2]
+        if last in ("w", "b"):
+            assert (x == (1.0 if last == "w" else 0.0)).all(), name
+            continue
+        law = normal(1.0) if last in ("W_E", "W_pos") else uniform(512 if "out" in last else 128)
+        values = x.flatten().numpy()
+        assert scipy.stats.kstest(values, law.cdf).pvalue > 1e-3, name
+        assert law.support()[0] <= values.min()
+        assert values.max() <= law.support()[1]
+    linear = torch.nn.Linear(512, 128)
+    for ours, theirs in (("W_out", linear.weight), ("b_out", linear.bias)):
+        largest = drawn[f"blocks.0.{ours}"].abs().max().item()
+        assert largest == pytest.approx(theirs.abs().max().item(), rel=0.1)
+
+
+def test_the_encoder_of_the_small_language_model_starts_at_a_norm_of_25() -> None:
+    """Two layers of width 64 and 256: gains 256, embeddings left out."""
+    sizes: dict[str, Any] = {"d_model": 64, "d_mlp": 256, "n_layers": 2, "init": "torch"}
+    drawn = parameters(norm=norm_config("sublayer"), **sizes, **ALL_BIASES)
+    blocks = {name: x for name, x in drawn.items() if name.startswith("blocks")}
+    gains = {name: x for name, x in blocks.items() if name.endswith(".w")}
+    assert norm_of(gains) ** 2 == 256
+    # Fan-in n: variance 1 / 3n. Of each layer 4 x 64 rows and 256 x (1 + 1/64), 64 x (1 + 1/256)...
+    of_layer = (4 * 64 * 65 / 64 + 256 * 65 / 64 + 64 * 257 / 256) / 3
+    assert norm_of(blocks) ** 2 == pytest.approx(256 + 2 * of_layer, rel=0.02)
+
+
 @pytest.mark.parametrize("scheme", LAWS)
 def test_biases_start_at_0_and_gains_at_1(scheme: str) -> None:
-    options: dict[str, Any] = dict.fromkeys(
-        ("bias_qkv", "bias_out", "bias_mlp", "bias_unembed"), True
-    )
-    drawn = parameters(init=scheme, norm=norm_config("peri"), **options)
+    drawn = parameters(init=scheme, norm=norm_config("peri"), **ALL_BIASES)
     rest = {name: x for name, x in drawn.items() if "W_" not in name}
     assert len(rest) == 3 + 1 + 2 + 1 + 2 * 4
     for name, x in rest.items():

@@ -6,13 +6,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from grok.models.config import NormConfig, TransformerConfig, has_tables, norm_config
+from grok.models.config import (
+    NormConfig,
+    TransformerConfig,
+    has_tables,
+    norm_config,
+    norm_fields,
+)
 from grok.models.forms import Form, logits
 from grok.models.init import initial_parameters
 from grok.models.shapes import Tokens
 from grok.models.transformer import Transformer
 from tests.builders import random_pairs, random_parameters, transformer
-from tests.plain import PlainTransformer
+from tests.plain import PlainTransformer, plain_name
 
 READS = Tokens(vocab=7, n_ctx=9, n_classes=4)
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -25,7 +31,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "norm": NormConfig(q=True, v=True, peri=True, post=True, final=True, eps=1e-3),
     },
     "everything": {"act": "glu", "bias_qkv": True, "norm": norm_config("peri", eps=1e-3)},
+    "no positions": {"positions": "none", "n_layers": 2},
 }
+ALL_BIASES = dict.fromkeys(("bias_qkv", "bias_out", "bias_mlp", "bias_unembed"), True)
 
 of_each_option = pytest.mark.parametrize("fields", OPTIONS.values(), ids=OPTIONS.keys())
 
@@ -55,6 +63,42 @@ def test_logits_on_sequences_of_any_length_are_those_of_plain_torch(
         torch.testing.assert_close(ours.logits[run], theirs.logits)
         for block, pattern in zip(ours.blocks, theirs.patterns, strict=True):
             torch.testing.assert_close(block.pattern[run], pattern)
+
+
+@pytest.mark.parametrize("name", ["none", "pre_ln_final", "post_ln", "sublayer_ln"])
+@pytest.mark.parametrize("biases", [ALL_BIASES, {"bias_mlp": False}], ids=["biases", "no bias"])
+@pytest.mark.parametrize("act", ["relu", "gelu"])
+def test_language_models_and_their_gradients_are_those_of_plain_torch(
+    name: str, biases: dict[str, bool], act: str
+) -> None:
+    norm = NormConfig(**norm_fields(name))
+    model, tokens = network(n_layers=2, act=act, norm=norm, **biases), sequences(9, n_runs=1)
+    params = {k: x.requires_grad_() for k, x in random_parameters(model, 1).items()}
+    plain = PlainTransformer(model.config, READS).load({k: x[0] for k, x in params.items()})
+    weights = torch.randn(5, 9, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    ours, theirs = model.forward(params, tokens).logits[0], plain(tokens[0]).logits
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    for logits_, leaves in ((ours, params), (theirs, dict(plain.named_parameters()))):
+        (weights * logits_.softmax(dim=-1)).sum().backward()
+        assert all(leaf.grad is not None for leaf in leaves.values())
+    assert params.keys() == model.shapes().keys()
+    for k, x in params.items():
+        expected = plain.get_parameter(plain_name(k)).grad
+        assert expected is not None
+        torch.testing.assert_close(x.grad, expected.unsqueeze(0), rtol=1e-12, atol=1e-12, msg=k)
+
+
+def test_without_positions_a_mean_of_values_cannot_tell_the_order_of_earlier_tokens() -> None:
+    model, tokens = network(positions="none"), sequences(9)
+    params = random_parameters(model, 2)
+    assert "W_pos" not in model.shapes()
+    turned = torch.cat([tokens[..., :8].flip(-1), tokens[..., 8:]], dim=-1)
+    last, other = (model.forward(params, x).logits[:, :, -1] for x in (tokens, turned))
+    torch.testing.assert_close(last, other)
+    placed = network()
+    params = random_parameters(placed, 2)
+    last, other = (placed.forward(params, x).logits[:, :, -1] for x in (tokens, turned))
+    assert not torch.allclose(last, other)
 
 
 def test_attention_alone_is_a_chain_of_torchs_multi_head_attention() -> None:

@@ -41,7 +41,9 @@ def test_the_operations_of_a_step_are_those_of_its_form(config: RunConfig, gflop
     assert step_flops(config) / 1e9 == pytest.approx(gflop, rel=1e-3)
 
 
-@pytest.mark.parametrize("problem", ["digit_addition", "repeated_subsequence", "skip_trigram"])
+@pytest.mark.parametrize(
+    "problem", ["digit_addition", "repeated_subsequence", "skip_trigram", "majority"]
+)
 @pytest.mark.parametrize("fields", [{}, {"n_train": 30, "batch_size": 0}], ids=str)
 def test_the_operations_of_a_step_on_sequences_are_those_that_torch_counts(
     problem: ProblemName, fields: dict[str, Any]

@@ -16,17 +16,25 @@ from grok.data.config import DataConfig
 from grok.models.config import TransformerConfig
 from grok.sweep import Sweep, SweepRun, read_sweep
 from tests.builders import PAPER
-from tests.sweep import sheets, sheets_encoder, sheets_images, sheets_progress, sheets_toy
+from tests.sweep import (
+    sheets,
+    sheets_encoder,
+    sheets_growth,
+    sheets_images,
+    sheets_progress,
+    sheets_toy,
+)
 from tests.sweep.sheets import Point
 
 FOLDER = Path(__file__).parents[2] / "sweeps"
 FILES = sorted(FOLDER.glob("*/*.yaml"))
-_SHEETS = (sheets, sheets_progress, sheets_encoder, sheets_toy, sheets_images)
+_SHEETS = (sheets, sheets_progress, sheets_encoder, sheets_toy, sheets_images, sheets_growth)
 SHEETS = {name: sheet for module in _SHEETS for name, sheet in module.SHEETS.items()}
 SOURCES = {
     "inductive_bias": "Singh et al. 2026",
     "progress_measures": "Nanda et al. 2023",
     "effective_theory": "Liu et al. 2022",
+    "norm_growth": "Merrill et al. 2021",
 }
 BASES = {
     "inductive_bias": PAPER,
@@ -37,8 +45,10 @@ BASES = {
         optim=OptimConfig(warmup=10),
         n_steps=40_000,
     ),
+    "norm_growth": sheets_growth.LANGUAGE,
+    **sheets_growth.BASES,
 }
-"""The paper's own run."""
+"""The run that the files of a paper, or one of them, are compared with."""
 MOST = 40
 """Cells of a file that are compared with command lines; of larger grids every so many."""
 
@@ -85,6 +95,7 @@ def point(config: RunConfig, paper: RunConfig) -> frozenset[tuple[str, Any]]:
     def described(run: RunConfig) -> Point:
         values = flatten(to_dict(run)) | {"lr": run.lr, "weight_decay": run.weight_decay}
         skipped = ("tracking.", "measures.", "checkpoint.", "model.norm.", "optim.lr", "optim.hold")
+        skipped += ("text.sha256", "text.train_on")  # settled by what is on this machine
         norm = {k: v for k, v in values.items() if k.startswith("model.norm.")}
         values = {k: v for k, v in values.items() if not k.startswith(skipped)}
         del values["optim.weight_decay"]  # as asked for; the one used is there already
@@ -148,7 +159,7 @@ def _items(cell: dict[str, Any]) -> str:
 def test_its_runs_are_the_intended_ones(path: Path) -> None:
     intended = SHEETS[path.stem].points
     runs = runs_of_one_seed(path)
-    paper = BASES[path.parent.name]
+    paper = BASES.get(path.stem, BASES[path.parent.name])
     assert {point(run.config, paper) for run in runs} == {rounded(each) for each in intended}
     assert len(runs) == len(intended)
 

@@ -1,5 +1,6 @@
 """Update rules, rates and decays of a stack, by closed forms and by torch."""
 
+import re
 from typing import Any
 
 import pytest
@@ -152,3 +153,96 @@ def test_rate_and_decay_are_booked_as_published(
     assert optimizer.segments[0].decay[0].item() == config.weight_decay
     theta, zero = gaussian(2, N), torch.zeros(2, N, dtype=torch.float64)
     torch.testing.assert_close(optimizer.delta(theta, zero, 0)[0], -lr * decay * theta[0])
+
+
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "constant": {},
+    "linear": {"horizon": 30, "final_rate": 0.1},
+    "linear to 0": {"schedule": "linear", "horizon": 30},
+    "cosine": {"horizon": 30, "final_rate": 0.1},
+}
+
+
+def torch_schedule(name: str, optimizer: torch.optim.Optimizer) -> Any:
+    kinds = torch.optim.lr_scheduler
+    if name == "cosine":
+        return kinds.CosineAnnealingLR(optimizer, T_max=30, eta_min=0.5 * 0.1)
+    if name == "constant":
+        return kinds.ConstantLR(optimizer, factor=1.0)
+    # LinearLR takes no factor of exactly 0 to start from, which is not asked for here.
+    return kinds.LinearLR(optimizer, 1.0, 0.1 if name == "linear" else 0.0, total_iters=30)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_are_those_of_torch_up_to_their_horizon_and_stay(name: str) -> None:
+    config = tiny(lr=0.5, **({"schedule": name} | SCHEDULES[name]))
+    theirs = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
+    schedule, ours = torch_schedule(name, theirs), make(config)
+    for t in range(31):
+        rate = theirs.param_groups[0]["lr"]
+        assert ours.learning_rate(t).item() == pytest.approx(rate, rel=1e-12, abs=1e-15)
+        theirs.step()
+        schedule.step()
+    assert ours.learning_rate(99).item() == ours.learning_rate(30).item()
+
+
+@pytest.mark.parametrize("flat", [0, 1, 4, 1000])
+def test_the_inverse_root_is_the_published_relative_step(flat: int) -> None:
+    """1 / sqrt(max(t, s)) with t from 1, in units of its largest value."""
+    optimizer = make(tiny(lr=1.0, schedule="inverse_sqrt", flat_steps=flat))
+    for t in (1, 2, 3, 4, 5, 10, 1000, 1001, 4000):
+        expected = max(t, flat, 1) ** -0.5 * max(flat, 1) ** 0.5
+        assert optimizer.learning_rate(t - 1).item() == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+def test_a_schedule_begins_after_its_flat_steps(kind: Any) -> None:
+    late = make(tiny(lr=1.0, schedule=kind, flat_steps=20, horizon=50, final_rate=0.25))
+    early = make(tiny(lr=1.0, schedule=kind, horizon=30, final_rate=0.25))
+    for t in range(60):
+        expected = early.learning_rate(t - 20).item() if t > 20 else 1.0
+        assert late.learning_rate(t).item() == pytest.approx(expected, rel=1e-14)
+    assert late.learning_rate(35).item() == pytest.approx(0.625)
+
+
+def test_warm_up_multiplies_the_schedule() -> None:
+    fields: dict[str, Any] = {"schedule": "cosine", "horizon": 40}
+    both, alone = make(tiny(warmup=10, **fields)), make(tiny(**fields))
+    for t in range(50):
+        expected = min(t / 10, 1.0) * alone.learning_rate(t).item()
+        assert both.learning_rate(t).item() == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("kind", TORCH)
+def test_a_scheduled_update_is_that_of_torch(kind: str) -> None:
+    config = tiny(kind=kind, lr=0.1, weight_decay=0.5, schedule="linear", horizon=10)
+    optimizer, theta = make(config), gaussian(1, N)
+    leaf = theta[0].clone().requires_grad_()
+    own = {} if kind == "sgd" else {"betas": config.optim.betas}
+    theirs = TORCH[kind]([leaf], lr=0.1, weight_decay=0.5, **own)
+    schedule = torch.optim.lr_scheduler.LinearLR(theirs, 1.0, 0.0, total_iters=10)
+    for t in range(12):
+        grad = gaussian(1, N, seed=t + 1)
+        leaf.grad = grad[0].clone()
+        theirs.step()
+        schedule.step()
+        theta = theta + optimizer.delta(theta, grad, t)
+    torch.testing.assert_close(theta[0], leaf.detach())
+
+
+WRONG_SCHEDULES: list[tuple[dict[str, Any], str]] = [
+    ({"schedule": "linear"}, "optim.horizon=0: optim.schedule=linear needs more than 0 (flat_st"),
+    ({"schedule": "cosine", "flat_steps": 9, "horizon": 9}, "optim.horizon=9: optim.schedule=cos"),
+    ({"horizon": 9}, "optim.horizon=9 has no effect with optim.schedule=constant; it is of lin"),
+    ({"flat_steps": 9}, "optim.flat_steps=9 has no effect with optim.schedule=constant"),
+    ({"schedule": "inverse_sqrt", "final_rate": 0.1}, "optim.final_rate=0.1 has no effect with"),
+    ({"schedule": "inverse_sqrt", "flat_steps": -1}, "optim.flat_steps=-1 is negative"),
+    ({"schedule": "linear", "horizon": 9, "final_rate": 2.0}, "optim.final_rate=2.0 is not in [0"),
+]
+
+
+@pytest.mark.parametrize(("fields", "expected"), WRONG_SCHEDULES, ids=lambda x: str(x))
+def test_a_schedule_that_cannot_be_is_one_line(fields: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(expected)) as caught:
+        tiny(**fields)
+    assert "\n" not in str(caught.value)

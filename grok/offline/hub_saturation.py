@@ -1,0 +1,163 @@
+"""Saturation of any transformer of Hugging Face, layer by layer, and statistics of its heads.
+
+Shapes: ``text`` - examples; ``pos``, ``query``, ``key`` - positions; ``head``; ``d`` - numbers of
+one representation.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from grok.metrics.saturation import saturation
+from grok.offline.hub_means import (
+    HeadSaturation,
+    LayerSaturation,
+    Mean,
+    Means,
+    add_heads,
+    add_layer,
+    heads_of,
+    layer_of,
+)
+from grok.offline.hub_tokens import Tokens
+
+STACKS = ("encoder", "decoder")
+"""Stacks of a model that has two; the one of any other is called ``encoder``."""
+
+
+class StackSaturation(NamedTuple):
+    """One stack of a model."""
+
+    layers: list[LayerSaturation]
+    """Of the embeddings, then after each layer, the last as the model gives it (after a final norm
+    where there is one): one more than there are layers."""
+    heads: list[HeadSaturation]
+    """Of each layer."""
+    convergence: float | None
+    """Mean cosine of the last layer at the factor and at ten times that; None if not asked for."""
+
+
+def model_saturation(
+    model: nn.Module,
+    batches: Sequence[Tokens],
+    *,
+    factor: float = 1000.0,
+    include: str = "",
+    convergence: bool = False,
+    tell: Callable[[int], None] = lambda done: None,
+) -> dict[str, StackSaturation]:
+    r"""Cosines of f(x; theta) to f(x; c theta), and the heads of the latter.
+
+    Every parameter is scaled, embeddings, biases and gains of norms too, tied ones once; buffers
+    (fixed positions, frequencies) are not. The model is put into eval mode for the time, and
+    nothing in it is changed. A decoder is given the same tokens as its encoder.
+
+    Args:
+        model: Of ``transformers``, with ``attn_implementation="eager"``, in the type in which is to
+            be computed; some norms and softmaxes of T5 are float32 in any type.
+        batches: What it reads.
+        factor: c, above 0.
+        include: Regular expression: only parameters in whose names it is found are scaled.
+        convergence: Also read ten times the factor.
+        tell: Called with the number of batches that are done.
+
+    Returns:
+        By stack, ``encoder`` and, of a model with two, ``decoder``. NaN where numbers overflow.
+
+    Reference:
+        Merrill et al., `Effects of Parameter Norm Growth During Transformer Training
+        <https://arxiv.org/abs/2010.09697>`_, section 4 and figure 2. Departures of their code: its
+        curve of T5 is the decoder's, its XLNet lacks a layer, its random networks have dropout.
+    """
+    was_training, sums = model.training, {}
+    named = dict(model.named_parameters())
+    chosen = {n: p for n, p in named.items() if re.search(include, n)}
+    model.eval()
+    try:
+        with torch.no_grad():
+            scaled = [_times(named, chosen, factor)]
+            scaled += [_times(named, chosen, 10 * factor)] if convergence else []
+            for done, batch in enumerate(batches, 1):
+                inputs = _inputs(model, batch)
+                read = [_stacks(functional_call(model, each, (), inputs)) for each in scaled]
+                soft = _stacks(model(**inputs))
+                for name, stack in soft.items():
+                    each = sums.setdefault(name, _StackSums())
+                    each.add(stack, [found[name] for found in read], batch.mask)
+                tell(done)
+    finally:
+        model.train(was_training)
+    return {name: each.result() for name, each in sums.items()}
+
+
+def _times(
+    named: Mapping[str, Tensor], chosen: Mapping[str, Tensor], factor: float
+) -> dict[str, Tensor]:
+    return {name: p * factor if name in chosen else p for name, p in named.items()}
+
+
+def _inputs(model: nn.Module, batch: Tokens) -> dict[str, Any]:
+    config: Any = model.config
+    mask = batch.mask.long()
+    inputs = {"input_ids": batch.ids, "attention_mask": mask}
+    if config.is_encoder_decoder:
+        inputs |= {"decoder_input_ids": batch.ids, "decoder_attention_mask": mask}
+    return inputs | {"output_hidden_states": True, "output_attentions": True, "use_cache": False}
+
+
+class _Stack(NamedTuple):
+    states: Sequence[Float[Tensor, "text pos d"]]
+    weights: Sequence[Float[Tensor, "text head query key"]]
+
+
+def _stacks(outputs: Any) -> dict[str, _Stack]:
+    """Hidden states and attention by name: their places differ between versions and models."""
+    if "encoder_hidden_states" not in outputs:
+        return {"encoder": _Stack(outputs.hidden_states, outputs.attentions)}
+    return {
+        name: _Stack(outputs[f"{name}_hidden_states"], outputs[f"{name}_attentions"])
+        for name in STACKS
+    }
+
+
+class _StackSums:
+    """Means over texts for the layers and heads of one stack."""
+
+    def __init__(self) -> None:
+        self.layers: list[Means] = []
+        self.heads: list[Means] = []
+        self.far = Mean()
+        self.has_far = False
+        self.is_causal: bool | None = None
+
+    def add(self, soft: _Stack, hard: Sequence[_Stack], mask: Bool[Tensor, "text pos"]) -> None:
+        """One batch: the network as it is, and scaled by each factor."""
+        if self.is_causal is None:
+            self.layers = [Means() for _ in soft.states]
+            self.heads = [Means() for _ in soft.weights]
+            self.is_causal = not bool(soft.weights[0].triu(1).any())
+        states = zip(soft.states, hard[0].states, strict=True)
+        for means, (of_soft, of_hard) in zip(self.layers, states, strict=True):
+            add_layer(means, of_soft, of_hard, mask)
+        visible = mask[:, :, None] & mask[:, None, :]
+        visible = visible.tril() if self.is_causal else visible
+        weights = zip(soft.weights, hard[0].weights, strict=True)
+        for means, (of_soft, of_hard) in zip(self.heads, weights, strict=True):
+            add_heads(means, of_soft, of_hard, visible)
+        if len(hard) > 1:
+            self.has_far = True
+            near, far = (stack.states[-1][:, None] for stack in hard)
+            self.far.add(saturation(near, far, mask[:, None]).mean, mask.sum(dim=1))
+
+    def result(self) -> StackSaturation:
+        """The means over everything that was added."""
+        return StackSaturation(
+            [layer_of(means) for means in self.layers],
+            [heads_of(means) for means in self.heads],
+            float(self.far.value()) if self.has_far else None,
+        )
