@@ -15,6 +15,10 @@ IMAGE_STACK = 4
 """Perceptrons of images in one stack: their products fill a core, and a lone run is computed twice
 (measured)."""
 
+CUDA_STACK = 128
+"""Runs of any kind in one stack on a CUDA device: alone they leave it idle (``make bench
+ARGS=gpu-stack``)."""
+
 _OPTIM = (
     "lr",
     "lr_rule",
@@ -44,12 +48,14 @@ def shared(config: RunConfig) -> RunConfig:
     return replace(config, tracking=default.tracking, **sections)
 
 
-def stack_size(config: RunConfig, n_runs: int, workers: int) -> int:
+def stack_size(config: RunConfig, n_runs: int, workers: int, *, on_cuda: bool = False) -> int:
     """How many of ``n_runs`` runs like this one a process should train at once.
 
     A transformer fills a core by itself; small networks are stacked, as evenly as the processes
-    allow.
+    allow. On a CUDA device all are stacked.
     """
+    if on_cuda:
+        return min(CUDA_STACK, n_runs)
     largest = {"toy": TOY_STACK, "images": IMAGE_STACK}.get(config.problem, 1)
     if config.problem == "toy" and config.toy.decoder == "encoder":
         largest = 1

@@ -20,6 +20,7 @@ from grok.checkpoints import (
 from grok.config import RunConfig
 from grok.keys import find_key
 from grok.lit.callbacks import ProgressInHindsight
+from grok.lit.device import pick_device
 from grok.lit.families import measure_callbacks
 from grok.lit.loggers import StoreLogger, write_readings
 from grok.lit.module import BlockDataModule, Blocks, StackTask
@@ -27,7 +28,7 @@ from grok.lit.progress import ProgressLine
 from grok.lit.reading import MeasureCallback
 from grok.lit.signals import Interrupted, SignalCatcher
 from grok.lit.status_line import StatusLine
-from grok.lit.trainer import fit, pick_device
+from grok.lit.trainer import fit
 from grok.measures.circuit import analyse
 from grok.runs import ReadingsWriter, Run
 from grok.tracking import NoTracker

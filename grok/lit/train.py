@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import Callback
 
 from grok.config import RunConfig, Schedule
+from grok.lit.device import pick_device
 from grok.lit.families import measure_callbacks
 from grok.lit.job import Job, conclude, fail, forget
 from grok.lit.keeper import Keeper
@@ -18,7 +19,7 @@ from grok.lit.progress import ProgressLine
 from grok.lit.reading import MeasureCallback
 from grok.lit.replay import fill, lacking
 from grok.lit.signals import Interrupted, SignalCatcher
-from grok.lit.trainer import fit, pick_device
+from grok.lit.trainer import fit
 from grok.runs import Run, RunLock, RunStore, default_runs_dir
 from grok.tracking import make_tracker
 from grok.training import Stack, is_sparse, is_unfinished, problem_of, restore

@@ -5,28 +5,13 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from grok.inputs import InputError
 from grok.lit.module import BlockDataModule, StackTask
 from grok.lit.signals import SignalCatcher
-
-
-def pick_device(name: str) -> torch.device:
-    """The device a config asks for; ``auto`` is CUDA where there is one.
-
-    Raises:
-        InputError: If CUDA is asked for and absent.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("device=cuda: no CUDA device was found; allowed here: auto, cpu")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 class _TakeSignals(Callback):

@@ -55,7 +55,7 @@ def representation_quality(snapshot: Snapshot) -> Readings:
 def _parallelograms(symbols: Symbols) -> Readings:
     """Representation quality and what it predicts."""
     toy, W_E = symbols.toy, symbols.W_E
-    samples = toy_samples(toy)
+    samples = toy_samples(toy, W_E.device)
     if toy.combine == "product":
         matrices = rearrange(W_E, "run p (i j) -> run p i j", i=round(toy.dim**0.5))
         closed = realised(product_defects(matrices, samples), MATRIX_THRESHOLD)
@@ -73,14 +73,15 @@ def _parallelograms(symbols: Symbols) -> Readings:
 
 
 @lru_cache(maxsize=64)
-def toy_samples(toy: ToyConfig) -> Samples:
-    """The samples whose parallelograms are counted.
+def toy_samples(toy: ToyConfig, device: torch.device | None = None) -> Samples:
+    """The samples whose parallelograms are counted, on a device.
 
     Of ordered pairs (a, b) and (b, a) of a sum the first alone: their parallelogram says nothing.
     """
     a, b, labels = toy_table(toy)
     keep = (a <= b) | (toy.combine == "product")
-    return samples_of(torch.stack([a, b], dim=-1)[keep], labels[keep])
+    samples = samples_of(torch.stack([a, b], dim=-1)[keep], labels[keep])
+    return Samples(*(each.to(device) for each in samples))
 
 
 def train_mask(toy: ToyConfig, train: Tensor) -> Bool[Tensor, "run sample"]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from grok.config import RunConfig, run_key
 from grok.config.stacking import shared, stack_size
+from grok.lit.device import pick_device
 from grok.lit.signals import STOP_SIGNALS, Interrupted, SignalCatcher
 from grok.lit.status_line import StatusLine
 from grok.sweep.progress import SweepProgress
@@ -19,6 +20,9 @@ from grok.sweep.state import run_state
 from grok.sweep.worker import Ended, work
 
 _CONTEXT = get_context("spawn")
+_CUDA_WORKERS = 1
+"""Processes that share a CUDA device: it serves them in turn, so that ten do no more updates than
+one, each of a tenth (measured on an H200)."""
 
 
 class Outcome(NamedTuple):
@@ -53,7 +57,7 @@ def run_local(
         configs: The runs; of two with the same key the first is taken.
         runs_dir: Run store.
         workers: How many processes; default as many as the cores that this one may use have
-            room for, at ``threads`` of the runs each.
+            room for, at ``threads`` of the runs each; one on a CUDA device.
         name: What progress calls them.
         progress: Show it on standard error.
         retrain: Forget what is stored of each run and start anew.
@@ -88,10 +92,15 @@ def run_local(
 
 def default_workers(configs: Iterable[RunConfig]) -> int:
     """As many processes as the cores that this one may use have room for."""
+    configs = list(configs)
     threads = max(config.threads for config in configs)
     is_known = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if is_known else os.cpu_count() or 1
-    return max(cores // threads, 1)
+    return min(max(cores // threads, 1), _CUDA_WORKERS if _on_cuda(configs) else cores)
+
+
+def _on_cuda(configs: Iterable[RunConfig]) -> bool:
+    return any(pick_device(config.device).type == "cuda" for config in configs)
 
 
 def _stacks(
@@ -103,7 +112,7 @@ def _stacks(
         alike.setdefault((shared(config), steps[key]), []).append(config)
     stacks = []
     for (config, _), runs in alike.items():
-        size = stack_size(config, len(runs), workers)
+        size = stack_size(config, len(runs), workers, on_cuda=_on_cuda(runs))
         stacks += [runs[at : at + size] for at in range(0, len(runs), size)]
     place = {key: at for at, key in enumerate(todo)}
     return sorted(stacks, key=lambda runs: place[run_key(runs[0])])

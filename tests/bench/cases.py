@@ -26,6 +26,7 @@ from grok.runs import ReadingsWriter, RunLock, RunStore
 from grok.tracking import make_tracker
 from grok.training import PairProblem, Stack
 from tests.bench.dynamics import dynamics_share
+from tests.bench.gpu import gpu_stack
 from tests.bench.language import language
 from tests.bench.progress import progress_reading, progress_share
 from tests.bench.protocol import Result, interleaved, judge, output_and_peak
@@ -231,6 +232,7 @@ CASES: dict[str, list[Callable[[], Iterator[Result]]]] = {
     "progress-reading": [progress_reading],
     "toy-stack-vs-loop": [toy_stack_vs_loop],
     "language": [language],
+    "gpu-stack": [gpu_stack],
     "memory": [memory],
     "startup": [startup],
     "sweep": [sweep],

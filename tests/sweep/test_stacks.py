@@ -1,5 +1,6 @@
 """Toy runs that a sweep trains together are what they are alone, and stacks shrink as runs end."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,12 @@ from unittest.mock import patch
 import pytest
 
 from grok.config import CheckpointConfig, RunConfig, StopConfig, run_key
-from grok.config.stacking import TOY_STACK, stack_size
+from grok.config.stacking import CUDA_STACK, TOY_STACK, stack_size
 from grok.lit import train as training
 from grok.lit.train import train, train_stack
 from grok.runs import Run, RunLock, RunStore
 from grok.sweep import run_local
-from grok.sweep.local import _stacks
+from grok.sweep.local import _stacks, default_workers
 from grok.training import Stack
 from tests.running import assert_same
 from tests.toys import toy
@@ -56,6 +57,17 @@ def test_runs_of_one_program_are_trained_together_in_even_stacks() -> None:
 def test_transformers_are_not_stacked() -> None:
     assert stack_size(RunConfig(), 40, 2) == 1
     assert stack_size(toy(), 1000, 2) == TOY_STACK
+
+
+def test_on_a_cuda_device_all_are_stacked_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stack_size(RunConfig(), 40, 2, on_cuda=True) == 40
+    assert stack_size(toy(), 1000, 1, on_cuda=True) == CUDA_STACK
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    configs = {run_key(config): config for config in (small(seed) for seed in range(40))}
+    assert default_workers(configs.values()) == 1
+    assert [len(stack) for stack in _stacks(configs, dict.fromkeys(configs, 0), 1)] == [40]
+    on_cpu = [replace(config, device="cpu") for config in configs.values()]
+    assert default_workers(on_cpu) == len(os.sched_getaffinity(0))
 
 
 def test_a_stack_shrinks_when_half_of_it_is_over(tmp_path: Path) -> None:
