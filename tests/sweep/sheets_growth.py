@@ -4,7 +4,7 @@ from grok.config import OptimConfig, RunConfig
 from grok.data.config import DataConfig
 from grok.data.sequence_config import SequenceConfig
 from grok.models.config import TransformerConfig
-from tests.sweep.sheets import Point, Sheet
+from tests.sweep.sheets import READS, Point, Sheet, placed
 
 SEEDS = (456, 789, 111)
 
@@ -99,10 +99,12 @@ SHEETS: dict[str, Sheet] = {
     "growth_init_scale": Sheet(
         15, [{"model.init_scale": x} if x != 1 else {} for x in (0.5, 1, 2, 4, 8)], SEEDS
     ),
+    "onset_layernorm_p59": Sheet(35, placed(list(READS), n_steps=4000)),
 }
 BASES = {
     "majority_positions": MAJORITY,
     "growth_rate_decay": ADDITION,
     "growth_init_scale": ADDITION,
+    "onset_layernorm_p59": ADDITION,
 }
 """The run that a file is compared with, where it is not a language model."""
