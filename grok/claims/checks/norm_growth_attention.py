@@ -4,7 +4,6 @@
 <https://arxiv.org/abs/2010.09697>`_. All in float64.
 """
 
-
 import torch
 from torch import Tensor
 
