@@ -233,7 +233,7 @@ def test_a_check_keeps_its_readings(reproduce: Reproduce, tmp_path: Path) -> Non
 def test_a_check_has_one_thread_and_those_after_it_as_many_as_before(
     reproduce: Reproduce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = SimpleNamespace(number=lambda: {"number": {"threads": torch.get_num_threads()}})
+    count = SimpleNamespace(number=lambda: {"number": {"threads": float(torch.get_num_threads())}})
     monkeypatch.setitem(sys.modules, "grok.claims.checks.mini", count)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
