@@ -26,7 +26,7 @@ def saturation_reading() -> Iterator[Result]:
     keep_freed_memory()  # as a run does
     stack = Stack(problem_of([parse_run("weight_decay")]))
     assert isinstance(stack.problem, PairProblem)
-    stack.advance(20)
+    stack.advance(3)
     _assert_same_answers(stack)
     measure, params = MEASURES["saturation"], scaled(stack.params, 1.0)
     ratios, readings, passes = [], [], []
