@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 import torch
 
 from grok.config import parse_run
+from grok.data.pairs import pair_data
 from grok.measures import MEASURES
 from grok.metrics.homogeneity import scaled
 from grok.models.config import has_tables
 from grok.models.forms import token_forward
-from grok.training import PairProblem, Stack, problem_of
+from grok.training import PairProblem, Stack
 from grok.training.memory import keep_freed_memory
 from grok.training.probe import CHUNK
 from tests.bench.protocol import ROUNDS, Result, judge
@@ -24,8 +25,8 @@ def saturation_reading() -> Iterator[Result]:
     probe, from tables of tokens, and answers alone are computed.
     """
     keep_freed_memory()  # as a run does
-    stack = Stack(problem_of([parse_run("weight_decay")]))
-    assert isinstance(stack.problem, PairProblem)
+    config = parse_run("weight_decay")
+    stack = Stack(PairProblem([config], [pair_data(config.data)]))
     stack.advance(3)
     _assert_same_answers(stack)
     measure, params = MEASURES["saturation"], scaled(stack.params, 1.0)
