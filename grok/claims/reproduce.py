@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import chain
@@ -123,7 +124,8 @@ def _evidence(claim: Claim, plan: Plan, runs_dir: Path, progress: bool) -> Evide
         if progress:
             print(f"{claim.id}: {claim.statement}", file=sys.stderr, flush=True)
         module, _, name = claim.check.partition(".")
-        readings = getattr(import_module(f"grok.claims.checks.{module}"), name)()
+        with _one_thread():
+            readings = getattr(import_module(f"grok.claims.checks.{module}"), name)()
         _keep(runs_dir, claim.id, readings)
         return Evidence({}, readings)
     return Evidence(
@@ -135,6 +137,19 @@ def _evidence(claim: Claim, plan: Plan, runs_dir: Path, progress: bool) -> Evide
             for name, arm in claim.arms.items()
         }
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """As runs have: other cores, or busy ones, change neither a reading's rounding nor its time."""
+    import torch  # which a list of claims needs not
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _keep(runs_dir: Path, name: str, readings: Mapping[str, Mapping[str, float]]) -> None:

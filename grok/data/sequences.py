@@ -179,7 +179,9 @@ def majority(config: SequenceConfig, n: int, generator: Generator) -> Sequences:
 
     That one alone is scored. The length of a string is the number of heads of ``n_tosses`` fair
     coins, 1 at least. A tie is no majority. What comes after the answer is random bits again,
-    which no prediction that counts sees: so every row of the network's output reads a string.
+    which no prediction that counts sees: so every row of the network's output reads a string. Two
+    sequences may have one string and differ after it alone: a fixed training set shares short
+    strings with the test set, though no sequence.
 
     Reference:
         Merrill, Sabharwal and Smith, `Saturated Transformers are Constant-Depth Threshold Circuits

@@ -30,6 +30,7 @@ from tests.bench.gpu import gpu_stack
 from tests.bench.language import language
 from tests.bench.progress import progress_reading, progress_share
 from tests.bench.protocol import Result, interleaved, judge, output_and_peak
+from tests.bench.saturation import saturation_reading
 from tests.bench.sweep import sweep
 from tests.bench.toy import toy_stack_vs_loop
 
@@ -228,6 +229,7 @@ CASES: dict[str, list[Callable[[], Iterator[Result]]]] = {
     "folded-vs-full": [forms],
     "measures-share": [measures_share],
     "norm-dynamics": [dynamics_share],
+    "saturation": [saturation_reading],
     "progress-share": [progress_share],
     "progress-reading": [progress_reading],
     "toy-stack-vs-loop": [toy_stack_vs_loop],

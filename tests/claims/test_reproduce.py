@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from grok.claims import PAPERS
 from grok.claims.claim import Arm, Claim, Part, at_least, at_most
@@ -227,6 +228,22 @@ def test_a_check_keeps_its_readings(reproduce: Reproduce, tmp_path: Path) -> Non
     assert "MI-02: MI-02\n" in outcome.err
     stored = json.loads((tmp_path / "runs/checks/MI-02.json").read_text())
     assert stored == {"number": {"only": 2.0}}
+
+
+def test_a_check_has_one_thread_and_those_after_it_as_many_as_before(
+    reproduce: Reproduce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = SimpleNamespace(number=lambda: {"number": {"threads": float(torch.get_num_threads())}})
+    monkeypatch.setitem(sys.modules, "grok.claims.checks.mini", count)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert reproduce("mini", "--tier=U").code == 0
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    stored = json.loads((tmp_path / "runs/checks/MI-02.json").read_text())
+    assert stored == {"number": {"threads": 1}}
 
 
 def test_a_dry_run_shows_the_runs_and_a_time_and_trains_nothing(

@@ -132,6 +132,63 @@ def test_longer_strings_are_a_function_of_seed_and_length_alone() -> None:
     assert (sizes.length, sizes.n_read) == (301, 300)
 
 
+def strings(sequences: Sequences) -> list[tuple[int, ...]]:
+    """What majority is asked of: the bits before each scored one."""
+    rows = zip(sequences.tokens.tolist(), sequences.scored.tolist(), strict=True)
+    return [tuple(row[:length]) for row, [length] in rows]
+
+
+def test_as_many_ones_as_zeros_are_no_majority() -> None:
+    found = drawn("majority", SequenceConfig(), n=2000)
+    answers = found.tokens.gather(1, found.scored).flatten().tolist()
+    tied = [a for x, a in zip(strings(found), answers, strict=True) if 2 * sum(x) == len(x)]
+    # Half of the lengths are even, and of 50 fair bits 25 are ones once in nine times.
+    assert len(tied) == pytest.approx(2000 * 0.5 * 0.112, abs=50)
+    assert not any(tied)
+
+
+@pytest.mark.parametrize("n", [200, 500])
+def test_longer_test_sets_ask_for_the_majority_of_longer_strings(n: int) -> None:
+    config = SequenceConfig(n_test=400, longer=(200, 500))
+    found = longer_sequences(config, 3)[n]
+    answers = found.tokens.gather(1, found.scored).flatten().tolist()
+    for string, answer in zip(strings(found), answers, strict=True):
+        assert answer == int(string.count(1) > string.count(0))
+    # A mean of 400 lengths, of standard deviation sqrt(n) / 2 each: five standard errors.
+    lengths = found.scored.double()
+    assert lengths.mean() == pytest.approx(n / 2, abs=5 * (n / 4 / 400) ** 0.5)
+    assert 0.38 < sum(answers) / len(answers) < 0.57
+    # All are as long as the network reads, so that nothing tells where a string ends.
+    assert found.tokens.shape == (400, n + 1)
+
+
+def test_bits_after_an_answer_are_fair_whatever_it_is() -> None:
+    tokens, scored = drawn("majority", SequenceConfig(), n=4000)
+    is_after = torch.arange(tokens.shape[1]) > scored
+    for answer in (0, 1):
+        of_answer = tokens.gather(1, scored) == answer
+        bits = tokens[is_after & of_answer].double()
+        # About 90,000 bits: a standard error of 0.0017.
+        assert bits.mean() == pytest.approx(0.5, abs=0.009)
+        # Whether the answer ends a string cannot be seen from the bit after it either.
+        following = tokens.gather(1, scored + 1 - (scored == tokens.shape[1] - 1).long())
+        assert following[of_answer].double().mean() == pytest.approx(0.5, abs=0.06)
+
+
+def test_long_strings_are_never_drawn_twice_and_short_ones_are_in_both_sets() -> None:
+    config = SequenceConfig()
+    test = set(strings(sequence_data("majority", config, 0).test))
+    # Strings have 50 bits in the mean: one of 20 or less is there once in 10^9.
+    assert len(test) == config.n_test
+    fresh = [fresh_sequences("majority", config, 0, step) for step in range(20)]
+    assert not test & {string for each in fresh for string in strings(each)}
+    short = sequence_data("majority", replace(config, n_train=64, n_tosses=9), 0)
+    assert short.train is not None
+    rows = [set(map(tuple, x.tokens.tolist())) for x in (short.train, short.test)]
+    assert not rows[0] & rows[1]
+    assert set(strings(short.train)) & set(strings(short.test))
+
+
 @of_each_problem
 @pytest.mark.parametrize("config", [SequenceConfig(), SHORT])
 def test_sequences_have_the_sizes_that_their_config_tells(

@@ -4,13 +4,11 @@
 <https://arxiv.org/abs/2010.09697>`_. All in float64.
 """
 
-from itertools import product
-
 import torch
 from torch import Tensor
 
 from grok.claims.checks import Readings
-from grok.claims.checks.random_networks import LIMIT, NORMS, TOY_TEXT, random_network
+from grok.claims.checks.random_networks import LIMIT, NORMS, TOY_TEXT, random_networks
 from grok.metrics.attention import saturated_pattern
 from grok.metrics.heads import head_statistics
 from grok.metrics.saturation import smallest_gap, unsaturated_weight
@@ -117,19 +115,24 @@ def ng_a9() -> Readings:
     is_before = torch.ones(n_pos, n_pos, dtype=torch.bool).tril(-1)
     visible = torch.ones(n_pos, n_pos, dtype=torch.bool).tril()
     variants = {"soft": (1.0, None), "limit": (LIMIT, None), "hard": (1.0, saturated_pattern)}
-    for placement, seed in product(NORMS, SEEDS):
-        network = random_network(placement, seed, True)
-        same = network.tokens[:, :1].expand(-1, n_pos, -1)
+    for placement in NORMS:
+        networks = random_networks(placement, SEEDS, (True,))
+        same = networks.tokens[:, :1].expand(-1, n_pos, -1)
         # Sentence j has another token at position j.
         others = (same + torch.eye(n_pos, dtype=torch.int64)) % TOY_TEXT[0]
         for variant, (factor, attend) in variants.items():
             full, changed = (
-                network._replace(tokens=tokens).at(factor, attend) for tokens in (same, others)
+                networks._replace(tokens=tokens).at(factor, attend) for tokens in (same, others)
             )
-            moved = (full.logits - changed.logits).abs().amax(dim=-1)[0] / full.logits.abs().max()
-            leaks = [head_statistics(b.pattern, visible).leak.max() for b in changed.blocks]
-            case = f"{variant}/{placement}/{seed}"
-            readings["before"][case] = float(moved[is_before].max())
-            readings["at"][case] = float(moved.diagonal().min())
-            readings["leak"][case] = float(torch.stack(leaks).max())
+            change = (full.logits - changed.logits).abs().amax(dim=-1)
+            moved = change / full.logits.abs().flatten(1).amax(dim=-1)[:, None, None]
+            leaks = [head_statistics(b.pattern, visible).leak for b in changed.blocks]
+            found = {
+                "before": moved[:, is_before].amax(dim=-1),
+                "at": moved.diagonal(dim1=1, dim2=2).amin(dim=-1),
+                "leak": torch.stack(leaks, dim=1).flatten(1).amax(dim=-1),
+            }
+            for name, values in found.items():
+                for seed, value in zip(SEEDS, values.tolist(), strict=True):
+                    readings[name][f"{variant}/{placement}/{seed}"] = value
     return readings

@@ -5,15 +5,15 @@
 :mod:`grok.claims.checks.random_networks`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import torch
 from torch import Tensor
 
 from grok.claims.checks import Readings
-from grok.claims.checks.random_networks import SEEDS, TOY, Random, random_network
-from grok.metrics.homogeneity import euler_degree, local_degree, ray_error, scaled
+from grok.claims.checks.random_networks import SEEDS, TOY, Random, random_networks
+from grok.metrics.homogeneity import Network, euler_degree, local_degree, ray_error, scaled
 from grok.models.config import TransformerConfig
 from grok.models.forms import token_forward
 from grok.models.init import initial_parameters
@@ -33,13 +33,13 @@ def ng_a5() -> Readings:
         ``error`` by ``<placement>[, biases]/<s>/<seed>``.
     """
     readings: Readings = {"error": {}}
-    asked = (("sublayer_ln", False), ("sublayer_ln", True), ("pre_ln", False), ("post_ln", False))
-    for (placement, has_biases), seed in product(asked, SEEDS):
-        network = random_network(placement, seed, has_biases)
-        name = placement + (", biases" if has_biases else "")
+    for placement, *biases in (("sublayer_ln", False, True), ("pre_ln", False), ("post_ln", False)):
+        networks = random_networks(placement, SEEDS, biases)
+        names = [placement + (", biases" if has else "") for has in biases]
         for scale in (1, 16, 64):
-            error = ray_error(network.encodings(), network.params, 1, float(scale))
-            readings["error"][f"{name}/{scale}/{seed}"] = float(error)
+            errors = ray_error(networks.encodings(), networks.params, 1, float(scale)).tolist()
+            cases = [f"{name}/{scale}/{seed}" for name, seed in product(names, SEEDS)]
+            readings["error"] |= dict(zip(cases, errors, strict=True))
     return readings
 
 
@@ -54,30 +54,35 @@ def ng_a6() -> Readings:
     Returns:
         ``stream`` and ``logits`` by ``<L>/<c>/<seed>/<degree>``; ``addition`` by seed.
     """
-    readings: Readings = {"stream": {}, "logits": {}, "addition": {}}
-    for n_layers, seed in product((1, 2, 3), SEEDS[:3]):
-        network = random_network("no_ln", seed, False, sizes=TOY | {"n_layers": n_layers})
-
-        def f(p: Mapping[str, Tensor], network: Random = network) -> dict[str, Tensor]:
-            full = network.model.forward(p, network.tokens)
-            return {"stream": full.pre_logits.flatten(1), "logits": full.logits.flatten(1)}
-
+    seeds = SEEDS[:3]
+    readings: Readings = {"stream": {}, "logits": {}}
+    for n_layers in (1, 2, 3):
+        networks = random_networks("no_ln", seeds, (False,), sizes=TOY | {"n_layers": n_layers})
         for c in (64.0, 128.0, 256.0):
-            found = local_degree(f, network.params, c)
+            found = local_degree(_stream_and_logits(networks), networks.params, c)
             for name, first in (("stream", 1), ("logits", 2)):
-                case = f"{n_layers}/{c:g}/{seed}/{first + 4 * n_layers}"
-                readings[name][case] = float(found[name])
-    for seed in SEEDS[:3]:
-        readings["addition"][str(seed)] = _degree_of_addition(seed)
-    return readings
+                for seed, value in zip(seeds, found[name].tolist(), strict=True):
+                    case = f"{n_layers}/{c:g}/{seed}/{first + 4 * n_layers}"
+                    readings[name][case] = value
+    degrees = _degrees_of_addition(seeds).tolist()
+    return readings | {"addition": dict(zip(map(str, seeds), degrees, strict=True))}
 
 
-def _degree_of_addition(seed: int) -> float:
+def _stream_and_logits(networks: Random) -> Network:
+    def f(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        full = networks.model.forward(params, networks.tokens)
+        return {"stream": full.pre_logits.flatten(1), "logits": full.logits.flatten(1)}
+
+    return f
+
+
+def _degrees_of_addition(seeds: Sequence[int]) -> Tensor:
     model = Transformer(TransformerConfig(act="relu", init="nanda"), 113)
-    pairs = torch.arange(0, 113**2, 113**2 // 256)[:256].unsqueeze(0)
+    pairs = torch.arange(0, 113**2, 113**2 // 256)[:256].expand(len(seeds), -1)
 
     def f(p: Mapping[str, Tensor]) -> Tensor:
         return token_forward(model, p, pairs // 113, pairs % 113).logits.flatten(1)
 
-    drawn = initial_parameters(model, seed)
-    return float(euler_degree(f, scaled({name: x.unsqueeze(0) for name, x in drawn.items()}, 30.0)))
+    drawn = [initial_parameters(model, seed) for seed in seeds]
+    params = {name: torch.stack([each[name] for each in drawn]) for name in model.shapes()}
+    return euler_degree(f, scaled(params, 30.0))
