@@ -1,12 +1,14 @@
 """How near a network is to its saturated network, and whether that one still solves the task."""
 
+from collections.abc import Callable
+
 import torch
 from einops import rearrange
 from jaxtyping import Bool
 from torch import Tensor
 
 from grok.measures.attention import by_head
-from grok.measures.saturated import Saturated
+from grok.measures.saturated import Representations, Saturated
 from grok.measures.snapshot import Readings, Snapshot
 from grok.measures.task import loss_and_accuracy
 from grok.metrics.saturation import answers_agree, cosine, masked_mean, saturation
@@ -21,9 +23,13 @@ def network_saturation(snapshot: Snapshot) -> Readings:
     """
     parts = snapshot.saturated
     counts = _counts(parts)
+    last = _last(counts)
     readings: Readings = {}
-    for place, mask in (("", counts), ("_last", _last(counts))):
-        readings |= _streams(parts, mask, place) | _branches(parts, mask, place)
+    for place, soft, hard, mask in (
+        ("", parts.soft, parts.limit, counts),
+        ("_last", last(parts.soft), last(parts.limit), counts.any(dim=-1, keepdim=True)),
+    ):
+        readings |= _streams(soft, hard, mask, place) | _branches(soft, hard, mask, place)
     if parts.farther is not None:
         apart = saturation(parts.limit.final, parts.farther, counts)
         readings["sat/convergence"] = apart.mean
@@ -41,15 +47,29 @@ def _counts(parts: Saturated) -> Bool[Tensor, "run batch pos"]:
     return torch.ones_like(parts.soft.final[..., 0], dtype=torch.bool)
 
 
-def _last(counts: Bool[Tensor, "run batch pos"]) -> Bool[Tensor, "run batch pos"]:
-    """The last position of each example that is no padding."""
-    n_after = counts.long().flip(-1).cumsum(dim=-1).flip(-1)
-    return counts & (n_after == 1)
+def _last(
+    counts: Bool[Tensor, "run batch pos"],
+) -> Callable[[Representations], Representations]:
+    """Takes the last position of each example that is no padding, alone."""
+    index = counts.shape[-1] - 1 - counts.flip(-1).long().argmax(dim=-1)
+
+    def of(x: Tensor) -> Tensor:
+        return x.take_along_dim(index.reshape(*index.shape, *[1] * (x.ndim - 2)), dim=2)
+
+    def take(found: Representations) -> Representations:
+        return Representations(
+            [of(x) for x in found.layers],
+            [of(x) for x in found.heads],
+            [of(x) for x in found.ff],
+            of(found.final),
+            of(found.logits),
+        )
+
+    return take
 
 
-def _streams(parts: Saturated, mask: Tensor, place: str) -> Readings:
+def _streams(soft: Representations, hard: Representations, mask: Tensor, place: str) -> Readings:
     """The stream after each block, what the unembedding reads, and the logits."""
-    soft, hard = parts.soft, parts.limit
     readings: Readings = {}
     for layer, pair in enumerate(zip(soft.layers, hard.layers, strict=True)):
         found = saturation(*pair, mask)
@@ -67,9 +87,8 @@ def _streams(parts: Saturated, mask: Tensor, place: str) -> Readings:
     }
 
 
-def _branches(parts: Saturated, mask: Tensor, place: str) -> Readings:
+def _branches(soft: Representations, hard: Representations, mask: Tensor, place: str) -> Readings:
     """What each head mixes and each MLP adds."""
-    soft, hard = parts.soft, parts.limit
     readings: Readings = {}
     for layer, pair in enumerate(zip(soft.heads, hard.heads, strict=True)):
         each = rearrange(cosine(*pair), "run batch pos head -> run head batch pos")
