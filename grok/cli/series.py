@@ -120,7 +120,7 @@ def _stored_name(options: Any) -> str:
     """Name of the file with what was read, another for each series and choice of names."""
     is_local = Path(options.series).is_dir()
     series = str(Path(options.series).resolve()) if is_local else options.series
-    choice = [series, options.layout, options.include]
+    choice = [series, options.layout, options.include, options.pattern, options.steps]
     digest = sha256(json.dumps(choice).encode()).hexdigest()[:10]
     readable = re.sub(r"[^\w.-]+", "-", Path(series).name or "series")[-40:]
     return f"{readable}-{digest}.json"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from grok.formats.tensors import weights_among
+from grok.formats.tensors import weight_files, weights_among
 from grok.inputs import InputError
 
 PREFIX = "hf:"
@@ -168,12 +168,13 @@ def _in_cache(hub: Any, repo: str, revision: str | None, with_weights: bool) -> 
         folder = Path(hub.snapshot_download(repo, revision=revision, local_files_only=True))
     except hub.errors.LocalEntryNotFoundError:
         return None
-    names = [entry.name for entry in folder.iterdir()]
+    if not with_weights:
+        return folder if (folder / "config.json").is_file() else None
     try:
-        is_whole = not with_weights or bool(weights_among(names))
-    except InputError:
-        is_whole = False
-    return folder if is_whole else None
+        weight_files(folder)
+    except InputError:  # none of them, or not all of their parts
+        return None
+    return folder
 
 
 @contextmanager

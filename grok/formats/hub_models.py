@@ -35,7 +35,9 @@ def random_model(config: Any, *, dtype: torch.dtype, seed: int) -> torch.nn.Modu
     auto = transformers_library().AutoModel
     with speaking_of(config.model_type), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = auto.from_config(config, attn_implementation="eager", trust_remote_code=False)
+        model = auto.from_config(
+            config, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False
+        )
     return model.to(dtype).eval()  # some classes make their parameters in float32 regardless
 
 
@@ -63,6 +65,7 @@ def stored_model(folder: Path, *, dtype: torch.dtype) -> torch.nn.Module:
             None,
             config=config,
             state_dict=state,
+            dtype=dtype,
             attn_implementation="eager",
             output_loading_info=True,
         )

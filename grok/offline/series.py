@@ -87,7 +87,7 @@ def series_of(
     Returns:
         The series. A step that is wanted and not there is a problem; without ``steps`` it is one
         where three quarters of the checkpoints or more are equally far apart, and others are twice
-        that or another multiple.
+        that or another multiple, unless more than half would be missing.
 
     Raises:
         InputError: If there is no such place or nothing in it has the name of a checkpoint.
@@ -100,7 +100,7 @@ def series_of(
     else:
         repo = source.removeprefix(PREFIX)
         found = branches(repo, local_files_only=local_files_only)
-        entries = {name: _Entry(commit, repo, name) for name, commit in found.items()}
+        entries = {name: _Entry(commit, repo, commit) for name, commit in found.items()}
         loader = _remote(options)
     numbered = _numbered(entries, pattern, source)
     return _series(source, numbered, entries, loader, steps)
@@ -206,12 +206,10 @@ def _holes(steps: Sequence[int]) -> list[int]:
     usual, n = Counter(gaps).most_common(1)[0]
     if 4 * n < 3 * len(gaps):
         return []
-    return [
-        step
-        for before, after in pairwise(steps)
-        if (after - before) % usual == 0
-        for step in range(before + usual, after, usual)
-    ]
+    wide = [pair for pair in pairwise(steps) if (pair[1] - pair[0]) % usual == 0]
+    if sum((after - before) // usual - 1 for before, after in wide) > len(steps):
+        return []
+    return [step for before, after in wide for step in range(before + usual, after, usual)]
 
 
 def _of_repositories(
@@ -224,6 +222,6 @@ def _of_repositories(
         raise InputError(f"{given}: allowed is hf:OWNER/NAME with {_FIELD} once, and no pattern")
     before, _, after = name.partition(_FIELD)
     found = repositories(owner, before, local_files_only=options["local_files_only"])
-    entries = {repo: _Entry(commit, repo) for repo, commit in found.items()}
+    entries = {repo: _Entry(commit, repo, commit or None) for repo, commit in found.items()}
     named = rf"^{re.escape(f'{owner}/{before}')}(\d+){re.escape(after)}$"
     return _series(source, _numbered(entries, named, source), entries, _remote(options), steps)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from grok.config.schema import OptimConfig
-from grok.offline.curve import Curve, read_curve, set_norms
+from grok.offline.curve import Curve, read_curve
 from grok.offline.growth import growth_of
+from grok.offline.parameters import set_norms
 from grok.offline.series import series_of
 from tests.hugging import STEPS, growing, initial, norm_of, of_encoder, t5, t5_series
 
