@@ -53,12 +53,13 @@ def network(family: str, ending: str = "Model", **fields: Any) -> Any:
         fields: Other fields of its config.
     """
     library = transformers_library()
-    config = getattr(library, f"{family}Config")(**(CONFIGS[family] | fields))
-    model = getattr(library, f"{family}{ending}")(config)
-    generator = torch.Generator().manual_seed(7)
-    with torch.no_grad():
+    options = CONFIGS[family] | {"attn_implementation": "eager"} | fields
+    config = getattr(library, f"{family}Config")(**options)
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(7)
+        model = getattr(library, f"{family}{ending}")(config)
         for p in model.parameters():
-            p.add_(0.3 * torch.randn(p.shape, generator=generator))
+            p.add_(0.3 * torch.randn_like(p))
     return model.double().eval()
 
 
@@ -104,3 +105,22 @@ def growing(step: int, name: str, x: Tensor) -> Tensor:
     """An encoder whose norm is b + √t, b its first norm, in a direction that does not change."""
     b = norm_of(initial())
     return x * (b + step**0.5) / b if of_encoder(name) else x
+
+
+def folder_of(model: Any, folder: Path) -> Path:
+    """The folder of a model, as ``save_pretrained`` writes it."""
+    model.save_pretrained(folder)
+    return folder
+
+
+def word_tokenizer(folder: Path, first: int = 5) -> None:
+    """A tokenizer of single words; the id of the first is given, the others follow."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    words = ("[UNK]", "the", "cat", "sat", "on", "mat", "and", "dog")
+    found = Tokenizer(WordLevel({word: first + i for i, word in enumerate(words)}, "[UNK]"))
+    found.pre_tokenizer = Whitespace()  # pyright: ignore[reportAttributeAccessIssue]
+    fast = transformers_library().PreTrainedTokenizerFast(tokenizer_object=found)
+    fast.save_pretrained(folder)

@@ -69,9 +69,9 @@ def stored_model(folder: Path, *, dtype: torch.dtype) -> torch.nn.Module:
             attn_implementation="eager",
             output_loading_info=True,
         )
-    missing = [name for name in report["missing_keys"] if "pooler" not in name]
-    if missing or report["mismatched_keys"]:
-        raise InputError(f"{folder} lacks weights of {kind.__name__}: {sorted(missing)[:3]}")
+    missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise InputError(f"{folder} lacks weights of {kind.__name__}: {', '.join(missing[:3])}")
     return model.to(dtype).eval()
 
 

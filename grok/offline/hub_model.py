@@ -161,7 +161,7 @@ def _batches(folder: Path, config: Any, options: HubOptions) -> list[Tokens]:
         largest = max((int(batch.ids.max()) for batch in batches), default=-1)
         if not 0 <= largest < config.vocab_size:
             what = "no token" if largest < 0 else f"token {largest}"
-            raise InputError(f"the tokenizer gives {what}; the model has {config.vocab_size}")
+            raise InputError(f"the tokenizer gives {what}, but the model has {config.vocab_size}")
         return batches
     drawn = random_tokens(
         config.vocab_size,

@@ -38,7 +38,7 @@ class StackSaturation(NamedTuple):
     """Of the embeddings, then after each layer, the last as the model gives it (after a final norm
     where there is one): one more than there are layers."""
     heads: list[HeadSaturation]
-    """Of each layer."""
+    """Of each layer; none of a model that gives no attention."""
     convergence: float | None
     """Mean cosine of the last layer at the factor and at ten times that; None if not asked for."""
 
@@ -71,7 +71,8 @@ def model_saturation(
         By stack, ``encoder`` and, of a model with two, ``decoder``. NaN where numbers overflow.
 
     Raises:
-        InputError: If ``include`` is no expression or finds no parameter.
+        InputError: If ``include`` is no expression or finds no parameter, or the model does not
+            give its hidden states.
 
     Reference:
         Merrill et al., `Effects of Parameter Norm Growth During Transformer Training
@@ -121,12 +122,15 @@ class _Stack(NamedTuple):
 
 def _stacks(outputs: Any) -> dict[str, _Stack]:
     """Hidden states and attention by name: their places differ between versions and models."""
-    if "encoder_hidden_states" not in outputs:
-        return {"encoder": _Stack(outputs.hidden_states, outputs.attentions)}
-    return {
-        name: _Stack(outputs[f"{name}_hidden_states"], outputs[f"{name}_attentions"])
-        for name in STACKS
-    }
+    has_two = "encoder_hidden_states" in outputs
+    starts = {name: f"{name}_" for name in STACKS} if has_two else {"encoder": ""}
+    stacks = {}
+    for name, start in starts.items():
+        states = outputs.get(f"{start}hidden_states")
+        if not states:
+            raise InputError(f"{type(outputs).__name__} has no hidden states")
+        stacks[name] = _Stack(states, outputs.get(f"{start}attentions") or ())
+    return stacks
 
 
 class _StackSums:
@@ -147,7 +151,7 @@ class _StackSums:
         for means, (of_soft, of_hard) in zip(self.layers, states, strict=True):
             add_layer(means, of_soft, of_hard, mask)
         visible = mask[:, :, None] & mask[:, None, :]
-        if not soft.weights[0].triu(1).any():  # none looks ahead
+        if soft.weights and not soft.weights[0].triu(1).any():  # none looks ahead
             visible = visible.tril()
         weights = zip(soft.weights, hard[0].weights, strict=True)
         for means, (of_soft, of_hard) in zip(self.heads, weights, strict=True):

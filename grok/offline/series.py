@@ -100,7 +100,7 @@ def series_of(
     else:
         repo = source.removeprefix(PREFIX)
         found = branches(repo, local_files_only=local_files_only)
-        entries = {name: _Entry(commit, repo, commit) for name, commit in found.items()}
+        entries = {name: _Entry(commit, repo, name) for name, commit in found.items()}
         loader = _remote(options)
     numbered = _numbered(entries, pattern, source)
     return _series(source, numbered, entries, loader, steps)
@@ -140,7 +140,8 @@ def _local(entry: _Entry) -> Iterator[Tensors]:
 def _remote(options: Mapping[str, bool]) -> Callable[[_Entry], AbstractContextManager[Tensors]]:
     @contextmanager
     def load(entry: _Entry) -> Iterator[Tensors]:
-        with fetched(entry.place, entry.revision, **options) as folder:
+        commit = entry.stamp or None
+        with fetched(entry.place, entry.revision, commit=commit, **options) as folder:
             yield open_tensors(folder)
 
     return load
@@ -222,6 +223,6 @@ def _of_repositories(
         raise InputError(f"{given}: allowed is hf:OWNER/NAME with {_FIELD} once, and no pattern")
     before, _, after = name.partition(_FIELD)
     found = repositories(owner, before, local_files_only=options["local_files_only"])
-    entries = {repo: _Entry(commit, repo, commit or None) for repo, commit in found.items()}
+    entries = {repo: _Entry(commit, repo) for repo, commit in found.items()}
     named = rf"^{re.escape(f'{owner}/{before}')}(\d+){re.escape(after)}$"
     return _series(source, _numbered(entries, named, source), entries, _remote(options), steps)
