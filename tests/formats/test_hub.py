@@ -113,12 +113,21 @@ def test_without_a_cache_nothing_is_cached(cache: Path) -> None:
     assert branches("o/m", local_files_only=True) == {}
 
 
-def test_a_hub_that_cannot_be_reached_is_one_line(cache: Path) -> None:
-    for call in (lambda: branches("o/m"), lambda: repositories("o", "m"), lambda: entered("o/m")):
-        with pytest.raises(InputError, match=r"^hf:o/m") as caught:
-            call()
-        assert len(str(caught.value).splitlines()) == 1
-    with pytest.raises(InputError, match=r"^hf:o/m at step1: "):
+def test_a_hub_that_cannot_be_reached_is_one_line(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match=r"^hf:o/m: .*refused") as caught:
+        branches("o/m")  # the library's own error
+    assert len(str(caught.value).splitlines()) == 1
+
+    def nobody(*_: object, **__: object) -> None:
+        raise ConnectionError("nobody\n\nanswers")
+
+    for call in ("list_models", "model_info"):  # which the library tries for half a minute
+        monkeypatch.setattr(f"huggingface_hub.HfApi.{call}", nobody)
+    with pytest.raises(InputError, match=r"^hf:o/m: nobody$"):
+        repositories("o", "m")
+    with pytest.raises(InputError, match=r"^hf:o/m at step1: nobody$"):
         entered("o/m", "step1")
 
 
