@@ -13,12 +13,13 @@ from grok.inputs import InputError
 
 DESCRIPTION = """\
 Growth of the parameter norm along a series of checkpoints: norms by set and layer, direction
-cosines, steps and how they lie to the parameters, laws of growth and models of the dynamics. The
-keys are those of the family `dynamics`, but δ is the difference between neighbouring checkpoints,
-not a single update: updates that are alike add up in it. SERIES is a folder of checkpoints (folders of Hugging Face, or files), a run of ours,
-hf:OWNER/NAME for the branches of a repository, or hf:OWNER/NAME_{step}k for repositories. What has
-been read is kept in the run store: the same command goes on, and reads what is new. Exit code 1:
-a revision is missing, damaged, or one of several of its step; it is named, the rest analysed."""
+cosines, steps and how they lie to the parameters, laws of growth and models of the dynamics.
+The keys are those of the family `dynamics`, but δ is the difference between neighbouring
+checkpoints, not a single update: updates that are alike add up in it. SERIES is a folder of
+checkpoints (folders of Hugging Face, or files), a run of ours, hf:OWNER/NAME for the branches
+of a repository, or hf:OWNER/NAME_{step}k for repositories. What has been read is kept in the
+run store: the same command goes on, and reads what is new. Exit code 1: a revision is missing,
+damaged, or one of several of its step; it is named, the rest analysed."""
 
 
 def series(arguments: list[str]) -> int:
