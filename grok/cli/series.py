@@ -79,7 +79,8 @@ def _options(arguments: list[str]) -> Any:
     add("--layout", default="auto", help=f"auto, none, {', '.join(LAYOUTS)} (default auto)")
     add("--include", default="", help="regular expression: names of one more set, `chosen`")
     add("--lr", type=float, help="learning rate, for the models of the dynamics (default 1)")
-    add("--schedule", help="of the rate: constant, linear, inverse_sqrt, cosine (default constant)")
+    shapes = ("constant", "linear", "inverse_sqrt", "cosine")
+    add("--schedule", choices=shapes, help="of the rate (default constant)")
     for name in ("warmup", "flat_steps", "horizon"):
         add(f"--{name}", f"--{name.replace('_', '-')}", type=int, help="of the schedule")
     add("--final_rate", "--final-rate", type=float, help="of the schedule, as a share of lr")
