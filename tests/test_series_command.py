@@ -173,6 +173,7 @@ def test_the_rates_are_those_said_and_of_our_runs_those_of_the_config(
     of_run, lr = kappa(str(run.dir)), run.config.optim.lr
     assert of_run == pytest.approx(kappa(str(run.dir), f"--lr={lr}"))
     assert of_run == pytest.approx(kappa(str(run.dir), "--lr=1") / lr)
+    assert of_run == kappa(run.key, f"--runs_dir={tmp_path}")
 
 
 @pytest.mark.parametrize(
@@ -203,6 +204,19 @@ def test_what_is_unusable_is_one_line(
 ) -> None:
     given = [str(folder) if each == "FOLDER" else each for each in arguments]
     assert message in refusal(capsys, *SERIES, *given)
+
+
+def test_steps_beyond_all_updates_have_a_law_and_no_dynamics(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where names count tokens."""
+    for step in range(4):
+        state = {"w": torch.full((2, 3), 1.0 + step)}
+        save_file(state, tmp_path / f"step_{10**11 * step}.safetensors")
+    found = as_json(command(capsys, *SERIES, str(tmp_path), "--json"))
+    assert found["sets"]["all"]["law"]["affine"]["linear"]["r2"] == pytest.approx(1)
+    assert found["sets"]["all"]["dynamics"] == {}
+    assert "no model of the dynamics is fitted" in command(capsys, *SERIES, str(tmp_path)).out
 
 
 def test_the_help_says_what_a_step_between_checkpoints_is(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from grok.cli.common import Parser, listed
+from grok.cli.hub import PREFIX
 from grok.inputs import InputError
 
 DESCRIPTION = """\
@@ -29,36 +30,14 @@ def series(arguments: list[str]) -> int:
         0, or 1 if a revision could not be analysed.
     """
     options = _options(arguments)
-    from grok.lit.status_line import StatusLine
-    from grok.offline.curve import read_curve
     from grok.offline.growth import as_dict, growth_of, table_of
-    from grok.offline.series import series_of
     from grok.runs import default_runs_dir
     from grok.runs.export import write_table
 
-    found = series_of(
-        options.series,
-        pattern=options.pattern,
-        steps=_steps(options.steps),
-        local_files_only=options.local_files_only,
-        keep=options.keep_cache,
-    )
-    rates, line = _rates(options), StatusLine()
-    line.start()
-
-    def tell(done: int) -> None:
-        if line.is_due():
-            line.show(f"  {done} / {len(found)} revisions")
-
-    folder = (options.runs_dir or default_runs_dir()) / "series"
-    curve = read_curve(
-        found,
-        layout=options.layout,
-        include=options.include,
-        stored=folder / _stored_name(options),
-        tell=tell,
-    )
-    line.end()
+    store = options.runs_dir or default_runs_dir()
+    options.series = _place(options.series, store)
+    rates = _rates(options)
+    curve = _curve(options, store / "series" / _stored_name(options))
     growth = growth_of(curve, rates)
     if options.output:
         write_table(table_of(curve), options.output)
@@ -68,12 +47,50 @@ def series(arguments: list[str]) -> int:
     return 1 if curve.problems else 0
 
 
+def _curve(options: Any, stored: Path) -> Any:
+    """The series, read with a line that says where we are."""
+    from grok.lit.status_line import StatusLine
+    from grok.offline.curve import read_curve
+    from grok.offline.series import series_of
+
+    found = series_of(
+        options.series,
+        pattern=options.pattern,
+        steps=_steps(options.steps),
+        local_files_only=options.local_files_only,
+        keep=options.keep_cache,
+    )
+    line, how = StatusLine(), {"layout": options.layout, "include": options.include}
+
+    def tell(done: int) -> None:
+        if line.is_due():
+            line.show(f"  {done} / {len(found)} revisions")
+
+    line.start()
+    try:
+        return read_curve(found, **how, stored=stored, tell=tell)
+    finally:
+        line.end()
+
+
+def _place(name: str, runs_dir: Path) -> str:
+    """The folder of a run of ours by its key; other names as they are."""
+    from grok.runs import RunStore
+
+    if name.startswith(PREFIX) or Path(name).is_dir():
+        return name
+    try:
+        return str(RunStore(runs_dir).find(name).dir)
+    except InputError:
+        return name  # what is allowed is said where it is looked for
+
+
 def _options(arguments: list[str]) -> Any:
     from grok.offline.layouts import LAYOUTS
 
     parser = Parser(prog="grok measure --series", description=DESCRIPTION)
     add = parser.add_argument
-    add("--series", required=True, help="folder, run, hf:OWNER/NAME or hf:OWNER/NAME_{step}k")
+    add("--series", required=True, help="folder or run, hf:OWNER/NAME or hf:OWNER/NAME_{step}k")
     add("--pattern", default="", help=r"how names tell steps (default step[_-]?(\d+) and the like)")
     add("--steps", default="", help="only these, each of which must be there: 0,1000,2000")
     add("--layout", default="auto", help=f"auto, none, {', '.join(LAYOUTS)} (default auto)")
