@@ -153,6 +153,8 @@ def hub_reading(
 
 
 def _batches(folder: Path, config: Any, options: HubOptions) -> list[Tokens]:
+    if not getattr(config, "vocab_size", 0):
+        raise InputError(f"a model of the kind {config.model_type} has no vocabulary to read")
     pad, size = _first_id(config.pad_token_id), options.batch_size
     if options.text is not None:
         most = _most(config, options.max_tokens or 512)

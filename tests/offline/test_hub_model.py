@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from grok.formats.hub import transformers_library
 from grok.inputs import InputError
 from grok.offline.hub_model import HubOptions, HubReading, hub_reading
 from grok.offline.hub_saturation import model_saturation
@@ -182,6 +183,12 @@ def test_a_folder_that_cannot_be_used_is_one_line(kind: str, message: str, tmp_p
     assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert not (tmp_path / "mark").exists()
+
+
+def test_a_model_that_reads_no_tokens_is_one_line(tmp_path: Path) -> None:
+    transformers_library().ViTConfig(hidden_size=8).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=r"of the kind vit has no vocabulary"):
+        hub_reading(str(tmp_path), HubOptions(random_init=True))
 
 
 def test_a_tokenizer_that_is_missing_or_of_another_model_is_one_line(tmp_path: Path) -> None:
