@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from grok.formats.hub import transformers_library
+from grok.formats.hub_models import random_model, read_config, stored_model
 from grok.inputs import InputError
 from grok.offline.hub_model import HubOptions, HubReading, hub_reading
 from grok.offline.hub_saturation import model_saturation
@@ -118,14 +119,18 @@ def test_heads_of_a_task_are_left_out(family: str, ending: str, tmp_path: Path) 
         assert same(found, plain)
 
 
-@pytest.mark.parametrize("kind", ["bin", "gamma", "half"])
+@pytest.mark.parametrize("kind", ["bin", "gamma", "half", "said half"])
 def test_weights_are_read_in_every_form(kind: str, tmp_path: Path) -> None:
     model = network("Bert").half().float() if kind == "half" else network("Bert").float()
     expected = hub_reading(str(folder_of(model, tmp_path / "a")), HubOptions(n_texts=2))
     folder = folder_of(model, tmp_path / "b")
     state = {name: x.contiguous() for name, x in model.state_dict().items()}
     (folder / "model.safetensors").unlink()
-    if kind == "bin":
+    if kind == "said half":  # what the configuration says of the numbers is not asked
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {"dtype": "float16"}))
+        save_file(state, folder / "model.safetensors")
+    elif kind == "bin":
         torch.save(state, folder / "pytorch_model.bin")
     elif kind == "gamma":  # as BERT's first authors called them
         old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
@@ -135,6 +140,14 @@ def test_weights_are_read_in_every_form(kind: str, tmp_path: Path) -> None:
     else:
         save_file({n: x.half() for n, x in state.items()}, folder / "model.safetensors")
     assert same(hub_reading(str(folder), HubOptions(n_texts=2)), expected)
+
+
+def test_models_are_made_in_eval_mode_and_in_the_type_that_is_asked(tmp_path: Path) -> None:
+    folder = folder_of(network("Bert").float(), tmp_path)
+    initial = random_model(read_config(folder), dtype=torch.float64, seed=0)
+    for model in (initial, stored_model(folder, dtype=torch.float64)):
+        assert not model.training
+        assert {p.dtype for p in model.parameters()} == {torch.float64}
 
 
 def damaged(kind: str, folder: Path) -> None:

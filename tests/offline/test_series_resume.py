@@ -105,6 +105,17 @@ def test_a_changed_checkpoint_is_read_again_and_the_step_after_it(folder: Path) 
     assert same(found, fresh(folder))
 
 
+def test_what_lies_between_two_changes_is_not_read(folder: Path) -> None:
+    for step in (40, 50):
+        checkpoint(folder, step)
+    look(folder)
+    (folder / "step_0.safetensors").unlink()
+    checkpoint(folder, 60)
+    found, names = look(folder)
+    assert names == ["step_10", "step_50", "step_60"]
+    assert same(found, fresh(folder))
+
+
 def test_a_checkpoint_that_has_gone_is_forgotten(folder: Path) -> None:
     look(folder)
     (folder / "step_20.safetensors").unlink()

@@ -1,6 +1,7 @@
 """Where a series may lie, in folders, files or a run of ours, and what in it is a parameter."""
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,14 @@ def test_steps_that_double_have_no_holes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pt", "safetensors", "ckpt"])
-def test_files_of_any_kind_are_a_series(kind: str, tmp_path: Path) -> None:
+def test_files_of_any_kind_are_a_series(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any library of Hugging Face."""
+    for library in ("transformers", "huggingface_hub"):
+        monkeypatch.setitem(sys.modules, library, None)
     for step in (0, 10, 20):
-        state = {"layers.0.weight": W * (step + 1), "n": torch.tensor(3), "ids": torch.arange(4)}
+        state = {"layers.0.weight": W * (step + 1), "n": torch.tensor(3.0), "ids": torch.arange(4)}
         file = tmp_path / f"step_{step}.{kind}"
         if kind == "safetensors":
             save_file(state, file)
@@ -182,6 +188,11 @@ def test_weights_that_are_equal_but_not_tied_count_each() -> None:
     assert set_norms(state | table | bias)["all"] == pytest.approx(math.sqrt(3 * 91 + 6 + 4))
     bias["cls.decoder.bias"] = torch.full((4,), 2.0)
     assert set_norms(state | table | bias)["all"] == pytest.approx(math.sqrt(3 * 91 + 6 + 20))
+
+
+def test_matrices_of_zeros_are_not_tied(tmp_path: Path) -> None:
+    state = {"a": torch.zeros(2, 3), "b": torch.zeros(2, 3), "c": W, "d": W.clone()}
+    assert curve_of(state, folder=tmp_path).n_weights == {"all": 18}
 
 
 def test_half_precision_is_summed_in_double(tmp_path: Path) -> None:
