@@ -193,6 +193,19 @@ def test_branches_are_a_series(
     assert hub.downloads[3:] == [("o/m", "step100"), ("o/m", "step1000")]
 
 
+def test_a_branch_that_moved_on_is_not_taken_from_the_cache(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    branches = branched(tmp_path / "content")
+    FakeHub({"o/m": branches}, cache, monkeypatch)
+    series = ("measure", "--series", "hf:o/m", "--keep_cache", "--json")
+    before = as_json(command(capsys, *series))
+    assert before["sets"]["encoder"]["readings"]["norm/delta"][2] > 0
+    branches["step1000"] = branches["step100"]
+    after = as_json(command(capsys, *series))
+    assert after["sets"]["encoder"]["readings"]["norm/delta"][2] == 0
+
+
 def test_repositories_with_the_step_in_their_names_are_a_series(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

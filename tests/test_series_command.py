@@ -5,6 +5,7 @@ import random
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -101,6 +102,15 @@ def test_some_steps_and_a_set_may_be_chosen(
     missing = command(capsys, *SERIES, str(folder), "--steps=0,350,700", "--json")
     assert (missing.code, missing.err) == (1, "grok: step 350: is missing\n")
     assert json.loads(missing.out)["steps"] == [0, 700]
+
+
+def test_a_look_at_some_steps_forgets_no_others(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = command(capsys, *SERIES, str(folder), "--json")
+    as_json(command(capsys, *SERIES, str(folder), "--steps=0,700", "--json"))
+    with patch("grok.offline.series.open_tensors", side_effect=AssertionError("all is stored")):
+        assert command(capsys, *SERIES, str(folder), "--json") == whole
 
 
 def test_a_pattern_says_where_the_step_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
