@@ -207,6 +207,11 @@ def model_folder(
             raise InputError(f"revision={revision}: {name} is a local folder, which has none")
         yield Path(name)
         return
-    options = {"local_files_only": local_files_only, "keep": keep, "with_weights": with_weights}
-    with fetched(name, revision, **options) as folder:
+    with fetched(
+        name,
+        revision,
+        local_files_only=local_files_only,
+        keep=keep,
+        with_weights=with_weights,
+    ) as folder:
         yield folder

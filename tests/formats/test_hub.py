@@ -49,8 +49,8 @@ def test_what_is_kept_is_not_downloaded_again(
 ) -> None:
     """Though the files that nobody needs are known not to be there."""
     hub = FakeHub({"o/m": {"step1": revision(tmp_path / "a")}}, cache, monkeypatch)
-    for options in ({"keep": True}, {}, {"local_files_only": True}):
-        with fetched("o/m", "step1", **options) as folder:
+    for keep, is_local in ((True, False), (False, False), (False, True)):
+        with fetched("o/m", "step1", keep=keep, local_files_only=is_local) as folder:
             assert folder.is_relative_to(cache)
     assert len(hub.downloads) == 1
     assert branches("o/m", local_files_only=True) == branches("o/m")
