@@ -9,7 +9,9 @@ import pytest
 from grok.cli import main
 from grok.formats import write_checkpoint
 from grok.sweep import read_sweep
+from tests.fake_hub import FakeHub, empty_cache
 from tests.fourier_network import fourier_config, fourier_parameters
+from tests.hugging import t5_series, word_tokenizer
 from tests.sweep.toy_cells import passing, stored
 
 ROOT = Path(__file__).parents[1]
@@ -86,6 +88,18 @@ def test_python_on_the_pages_runs(
     exec(compile(block, page, "exec"), {"__name__": "__main__"})
 
 
+def others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints of others in a folder and on a hub without a network, and a text."""
+    t5_series(folder / "checkpoints", lambda step, name, x: x * (1 + step / 100), [0, 100, 200])
+    steps = {i: folder / "checkpoints" / f"step_{i:06}" for i in (0, 100, 200)}
+    word_tokenizer(steps[0])
+    berts = {f"google/multiberts-seed_0-step_{i}k": {"main": at} for i, at in steps.items()}
+    branches = {f"step{i}": at for i, at in steps.items()}
+    repos = {"EleutherAI/pythia-14m": branches, "google-t5/t5-small": {"main": steps[0]}}
+    FakeHub(repos | berts, empty_cache(folder / "cache", monkeypatch), monkeypatch)
+    (folder / "text.txt").write_text("the cat sat on the mat\n", encoding="utf-8")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[c for _, c in COMMANDS])
 def test_commands_on_the_pages_run(
@@ -99,7 +113,9 @@ def test_commands_on_the_pages_run(
         arguments += small
     if arguments[0] in ("sweep", "reproduce", "diagram") and "--dry-run" not in arguments:
         arguments += ["--dry-run"]
-    if arguments[0] in ("export", "measure"):
+    if any(each.startswith("hf:") or each == "--series" for each in arguments):
+        others(tmp_path, monkeypatch)
+    elif arguments[0] in ("export", "measure"):
         assert main(["train", "readout_scale", *small]) == 0
     if arguments[0] == "correlate":
         for at, run in enumerate(read_sweep(arguments[1]).runs()):

@@ -33,8 +33,10 @@ def hub(arguments: list[str]) -> int:
         if n > 1 and line.is_due():
             line.show(f"  {done} / {n} batches")
 
-    found = hub_reading(name.removeprefix(PREFIX), HubOptions(**chosen), tell).as_dict()
-    line.end()
+    try:
+        found = hub_reading(name.removeprefix(PREFIX), HubOptions(**chosen), tell).as_dict()
+    finally:
+        line.end()
     if as_json:
         print(json.dumps(found, allow_nan=False))
         return 0

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from grok.cli.common import Parser, listed
+from grok.cli.hub import PREFIX
 from grok.inputs import InputError
 
 DESCRIPTION = """\
 Growth of the parameter norm along a series of checkpoints: norms by set and layer, direction
-cosines, steps between checkpoints and how they lie to the parameters, laws of growth and models of
-the dynamics. SERIES is a folder of checkpoints (folders of Hugging Face, or files), a run of ours,
-hf:OWNER/NAME for the branches of a repository, or hf:OWNER/NAME_{step}k for repositories. What has
-been read is kept in the run store: the same command goes on, and reads what is new. Exit code 1:
-a revision is missing, damaged, or one of several of its step; it is named, the rest analysed."""
+cosines, steps and how they lie to the parameters, laws of growth and models of the dynamics.
+The keys are those of the family `dynamics`, but δ is the difference between neighbouring
+checkpoints, not a single update: updates that are alike add up in it. SERIES is a folder of
+checkpoints (folders of Hugging Face, or files), a run of ours, hf:OWNER/NAME for the branches
+of a repository, or hf:OWNER/NAME_{step}k for repositories. What has been read is kept in the
+run store: the same command goes on, and reads what is new. Exit code 1: a revision is missing,
+damaged, or one of several of its step; it is named, the rest analysed."""
 
 
 def series(arguments: list[str]) -> int:
@@ -27,36 +30,14 @@ def series(arguments: list[str]) -> int:
         0, or 1 if a revision could not be analysed.
     """
     options = _options(arguments)
-    from grok.lit.status_line import StatusLine
-    from grok.offline.curve import read_curve
     from grok.offline.growth import as_dict, growth_of, table_of
-    from grok.offline.series import series_of
     from grok.runs import default_runs_dir
     from grok.runs.export import write_table
 
-    found = series_of(
-        options.series,
-        pattern=options.pattern,
-        steps=_steps(options.steps),
-        local_files_only=options.local_files_only,
-        keep=options.keep_cache,
-    )
-    rates, line = _rates(options), StatusLine()
-    line.start()
-
-    def tell(done: int) -> None:
-        if line.is_due():
-            line.show(f"  {done} / {len(found)} revisions")
-
-    folder = (options.runs_dir or default_runs_dir()) / "series"
-    curve = read_curve(
-        found,
-        layout=options.layout,
-        include=options.include,
-        stored=folder / _stored_name(options),
-        tell=tell,
-    )
-    line.end()
+    store = options.runs_dir or default_runs_dir()
+    options.series = _place(options.series, store)
+    rates = _rates(options)
+    curve = _curve(options, store / "series" / _stored_name(options))
     growth = growth_of(curve, rates)
     if options.output:
         write_table(table_of(curve), options.output)
@@ -66,18 +47,57 @@ def series(arguments: list[str]) -> int:
     return 1 if curve.problems else 0
 
 
+def _curve(options: Any, stored: Path) -> Any:
+    """The series, read with a line that says where we are."""
+    from grok.lit.status_line import StatusLine
+    from grok.offline.curve import read_curve
+    from grok.offline.series import series_of
+
+    found = series_of(
+        options.series,
+        pattern=options.pattern,
+        steps=_steps(options.steps),
+        local_files_only=options.local_files_only,
+        keep=options.keep_cache,
+    )
+    line, how = StatusLine(), {"layout": options.layout, "include": options.include}
+
+    def tell(done: int) -> None:
+        if line.is_due():
+            line.show(f"  {done} / {len(found)} revisions")
+
+    line.start()
+    try:
+        return read_curve(found, **how, stored=stored, tell=tell)
+    finally:
+        line.end()
+
+
+def _place(name: str, runs_dir: Path) -> str:
+    """The folder of a run of ours by its key; other names as they are."""
+    from grok.runs import RunStore
+
+    if name.startswith(PREFIX) or Path(name).is_dir():
+        return name
+    try:
+        return str(RunStore(runs_dir).find(name).dir)
+    except InputError:
+        return name  # what is allowed is said where it is looked for
+
+
 def _options(arguments: list[str]) -> Any:
     from grok.offline.layouts import LAYOUTS
 
     parser = Parser(prog="grok measure --series", description=DESCRIPTION)
     add = parser.add_argument
-    add("--series", required=True, help="folder, run, hf:OWNER/NAME or hf:OWNER/NAME_{step}k")
+    add("--series", required=True, help="folder or run, hf:OWNER/NAME or hf:OWNER/NAME_{step}k")
     add("--pattern", default="", help=r"how names tell steps (default step[_-]?(\d+) and the like)")
     add("--steps", default="", help="only these, each of which must be there: 0,1000,2000")
     add("--layout", default="auto", help=f"auto, none, {', '.join(LAYOUTS)} (default auto)")
     add("--include", default="", help="regular expression: names of one more set, `chosen`")
     add("--lr", type=float, help="learning rate, for the models of the dynamics (default 1)")
-    add("--schedule", help="of the rate: constant, linear, inverse_sqrt, cosine (default constant)")
+    shapes = ("constant", "linear", "inverse_sqrt", "cosine")
+    add("--schedule", choices=shapes, help="of the rate (default constant)")
     for name in ("warmup", "flat_steps", "horizon"):
         add(f"--{name}", f"--{name.replace('_', '-')}", type=int, help="of the schedule")
     add("--final_rate", "--final-rate", type=float, help="of the schedule, as a share of lr")
@@ -120,7 +140,7 @@ def _stored_name(options: Any) -> str:
     """Name of the file with what was read, another for each series and choice of names."""
     is_local = Path(options.series).is_dir()
     series = str(Path(options.series).resolve()) if is_local else options.series
-    choice = [series, options.layout, options.include]
+    choice = [series, options.layout, options.include, options.pattern, options.steps]
     digest = sha256(json.dumps(choice).encode()).hexdigest()[:10]
     readable = re.sub(r"[^\w.-]+", "-", Path(series).name or "series")[-40:]
     return f"{readable}-{digest}.json"

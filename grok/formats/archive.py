@@ -21,7 +21,7 @@ from grok.inputs import InputError
 MAX_PICKLE = 64 * 2**20
 """Most bytes of a pickle: a run of 500 states has one of about 1 MB."""
 
-_IN_MEMORY = 2**28
+_IN_MEMORY = 2**25
 """Most bytes of a copy that is held in memory; a larger one is a temporary file."""
 
 _STORAGES = ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
@@ -81,9 +81,10 @@ def _checked_copy(path: Path, n_bytes: int) -> IO[bytes]:
                 if _is_pickle(entry):
                     _check_pickle(data)
                 target.writestr(entry.filename, data)
-    except InputError:
-        raise
     except Exception as error:  # zipfile has a dozen ways to stumble over a bad header
+        copy.close()
+        if isinstance(error, InputError):
+            raise
         raise InputError("is a damaged archive of torch.save") from error
     copy.seek(0)
     return copy

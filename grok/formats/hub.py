@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from grok.formats.tensors import weights_among
+from grok.formats.tensors import weight_files, weights_among
 from grok.inputs import InputError
 
 PREFIX = "hf:"
@@ -122,6 +122,7 @@ def fetched(
     repo: str,
     revision: str | None = None,
     *,
+    commit: str | None = None,
     local_files_only: bool = False,
     keep: bool = False,
     with_weights: bool = True,
@@ -134,6 +135,7 @@ def fetched(
     Args:
         repo: Repository, ``owner/name``.
         revision: Branch, tag or commit; None is the main branch.
+        commit: The one that the revision is known to have: no other is taken from the cache.
         local_files_only: Download nothing.
         keep: Download into the cache.
         with_weights: Whether weights are needed, and not the configuration alone.
@@ -145,7 +147,7 @@ def fetched(
     hub.utils.disable_progress_bars()  # a status line of ours says where we are
     what = f"{PREFIX}{repo}" + (f" at {revision}" if revision else "")
     with speaking_of(what):
-        folder = _in_cache(hub, repo, revision, with_weights)
+        folder = _in_cache(hub, repo, commit or revision, with_weights)
     if folder is not None:
         yield folder
         return
@@ -164,16 +166,19 @@ def fetched(
 
 def _in_cache(hub: Any, repo: str, revision: str | None, with_weights: bool) -> Path | None:
     """The folder of a revision in the cache, if it has what is needed."""
+    # Files that we never ask for may be missing there.
+    options = {"local_files_only": True, "allow_patterns": _ABOUT_MODEL}
     try:
-        folder = Path(hub.snapshot_download(repo, revision=revision, local_files_only=True))
+        folder = Path(hub.snapshot_download(repo, revision=revision, **options))
     except hub.errors.LocalEntryNotFoundError:
         return None
-    names = [entry.name for entry in folder.iterdir()]
+    if not with_weights:
+        return folder if (folder / "config.json").is_file() else None
     try:
-        is_whole = not with_weights or bool(weights_among(names))
-    except InputError:
-        is_whole = False
-    return folder if is_whole else None
+        weight_files(folder)
+    except InputError:  # none of them, or not all of their parts
+        return None
+    return folder
 
 
 @contextmanager
@@ -202,6 +207,11 @@ def model_folder(
             raise InputError(f"revision={revision}: {name} is a local folder, which has none")
         yield Path(name)
         return
-    options = {"local_files_only": local_files_only, "keep": keep, "with_weights": with_weights}
-    with fetched(name, revision, **options) as folder:
+    with fetched(
+        name,
+        revision,
+        local_files_only=local_files_only,
+        keep=keep,
+        with_weights=with_weights,
+    ) as folder:
         yield folder

@@ -35,7 +35,9 @@ def random_model(config: Any, *, dtype: torch.dtype, seed: int) -> torch.nn.Modu
     auto = transformers_library().AutoModel
     with speaking_of(config.model_type), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = auto.from_config(config, attn_implementation="eager", trust_remote_code=False)
+        model = auto.from_config(
+            config, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False
+        )
     return model.to(dtype).eval()  # some classes make their parameters in float32 regardless
 
 
@@ -49,7 +51,8 @@ def stored_model(folder: Path, *, dtype: torch.dtype) -> torch.nn.Module:
         dtype: Of parameters and buffers.
 
     Raises:
-        InputError: If weights are damaged, or weights of the model beside its pooler are missing.
+        InputError: If weights are damaged or of another shape, or weights of the model beside its
+            pooler are missing.
     """
     auto, config = transformers_library().AutoModel, read_config(folder)
     try:
@@ -63,13 +66,21 @@ def stored_model(folder: Path, *, dtype: torch.dtype) -> torch.nn.Module:
             None,
             config=config,
             state_dict=state,
+            dtype=dtype,
             attn_implementation="eager",
+            ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-    missing = [name for name in report["missing_keys"] if "pooler" not in name]
-    if missing or report["mismatched_keys"]:
-        raise InputError(f"{folder} lacks weights of {kind.__name__}: {sorted(missing)[:3]}")
+    for name, stored, needed in report["mismatched_keys"]:
+        shapes = f"{tuple(stored)}, not {tuple(needed)}"
+        raise InputError(f"{folder}: {name} of {kind.__name__} has shape {shapes}")
+    missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise InputError(f"{folder} lacks weights of {kind.__name__}: {', '.join(missing[:3])}")
     return model.to(dtype).eval()
+
+
+_TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt")
 
 
 def tokenizer_of(folder: Path) -> Any:
@@ -78,6 +89,8 @@ def tokenizer_of(folder: Path) -> Any:
     Raises:
         InputError: If there is none, or it needs a library that is missing.
     """
+    if not any((folder / n).is_file() for n in _TOKENIZERS) and not any(folder.glob("*.model")):
+        raise InputError(f"{folder} has no tokenizer")  # the library makes an empty one
     with speaking_of(f"tokenizer of {folder}"):
         auto = transformers_library().AutoTokenizer
         return auto.from_pretrained(folder, trust_remote_code=False)

@@ -65,7 +65,7 @@ def open_tensors(path: Path) -> Tensors:
         InputError: If there are no weights or they cannot be used; names the file, not its folder.
     """
     readers: dict[str, Callable[[], Tensor]] = {}
-    for file in _files(path) if path.is_dir() else [path]:
+    for file in weight_files(path) if path.is_dir() else [path]:
         found = _readers(file)
         if twice := readers.keys() & found.keys():
             raise InputError(f"{file.name} repeats {shown(min(twice))} of another file")
@@ -99,11 +99,11 @@ def weights_among(names: Collection[str]) -> list[str]:
     raise InputError("has no weights; allowed are model.safetensors, pytorch_model.bin or one file")
 
 
-def _files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
     """Files with the weights of a folder.
 
     Raises:
-        InputError: If one that the index names is missing.
+        InputError: As :func:`weights_among`; if one that the index names is missing.
     """
     chosen = weights_among([entry.name for entry in folder.iterdir() if entry.is_file()])
     if not chosen[0].endswith(".index.json"):

@@ -9,14 +9,13 @@ from jaxtyping import Float64
 
 from grok.config.rate import rate_factor
 from grok.config.schema import OptimConfig
-from grok.inputs import InputError
 from grok.offline.curve import Curve
 from grok.runs import plain
 from grok.theory.growth import GrowthLaw, fit_growth_law
 from grok.theory.norm_dynamics import ModelFit, compare_dynamics
 
 MOST_UPDATES = 50_000_000
-"""Most updates whose rates are made."""
+"""Most updates whose rates are made; beyond, no model of the dynamics is fitted."""
 
 
 class SetGrowth(NamedTuple):
@@ -28,7 +27,8 @@ class SetGrowth(NamedTuple):
     law: GrowthLaw | None
     """None where no law can be fitted: under three checkpoints, or a norm of 0."""
     dynamics: Mapping[str, ModelFit]
-    """Models of the dynamics under the rates that are said; empty where there is no law."""
+    """Models of the dynamics under the rates that are said; empty where there is no law, or the
+    last step is beyond :data:`MOST_UPDATES`."""
 
 
 def growth_of(curve: Curve, optim: OptimConfig) -> dict[str, SetGrowth]:
@@ -40,21 +40,16 @@ def growth_of(curve: Curve, optim: OptimConfig) -> dict[str, SetGrowth]:
     Args:
         curve: The series that was read.
         optim: Learning rate and its schedule.
-
-    Raises:
-        InputError: If the last step is too large for the rates to be made.
     """
-    steps = curve.steps
-    if steps[-1] > MOST_UPDATES:
-        raise InputError(f"step {steps[-1]} is beyond {MOST_UPDATES:,}, the most that is allowed")
-    rates = rates_of(optim, int(steps[-1]))
-    found = {}
+    steps, found = curve.steps, {}
+    rates = rates_of(optim, int(steps[-1])) if steps[-1] <= MOST_UPDATES else None
     for name, n_weights in curve.n_weights.items():
         columns = curve.columns(name)
         norms, law, dynamics = columns["norm/theta"], None, {}
         if len(steps) >= 3 and (norms > 0).all():
             law = fit_growth_law(steps, norms)
-            dynamics = compare_dynamics(steps, norms, rates, columns["norm/cum_delta_sq"])
+            if rates is not None:
+                dynamics = compare_dynamics(steps, norms, rates, columns["norm/cum_delta_sq"])
         found[name] = SetGrowth(n_weights, columns, law, dynamics)
     return found
 

@@ -153,11 +153,18 @@ def hub_reading(
 
 
 def _batches(folder: Path, config: Any, options: HubOptions) -> list[Tokens]:
+    if not getattr(config, "vocab_size", 0):
+        raise InputError(f"a model of the kind {config.model_type} has no vocabulary to read")
     pad, size = _first_id(config.pad_token_id), options.batch_size
     if options.text is not None:
         most = _most(config, options.max_tokens or 512)
         texts = read_texts(options.text, options.n_texts or 100)
-        return encoded(tokenizer_of(folder), texts, most=most, size=size, pad=pad or 0)
+        batches = encoded(tokenizer_of(folder), texts, most=most, size=size, pad=pad or 0)
+        largest = max((int(batch.ids.max()) for batch in batches), default=-1)
+        if not 0 <= largest < config.vocab_size:
+            what = "no token" if largest < 0 else f"token {largest}"
+            raise InputError(f"the tokenizer gives {what}, but the model has {config.vocab_size}")
+        return batches
     drawn = random_tokens(
         config.vocab_size,
         n_texts=options.n_texts or RANDOM_TEXTS,
@@ -178,8 +185,8 @@ def _most(config: Any, wanted: int) -> int:
 
     RoBERTa counts positions from the one after its padding's.
     """
-    room = getattr(config, "max_position_embeddings", None)
-    if not room or config.model_type in ("t5", "umt5", "mt5"):
+    room = getattr(config, "max_position_embeddings", None) or 0
+    if room < 1 or config.model_type in ("t5", "umt5", "mt5"):  # XLNet's is -1
         return wanted
     offset = 1 + (config.pad_token_id or 0) if "roberta" in config.model_type else 0
     return min(wanted, room - offset)

@@ -4,7 +4,6 @@ Shapes: ``text`` - examples; ``pos``, ``query``, ``key`` - positions; ``head``; 
 one representation.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from grok.inputs import InputError
 from grok.metrics.saturation import saturation
 from grok.offline.hub_means import (
     HeadSaturation,
@@ -25,6 +25,7 @@ from grok.offline.hub_means import (
     layer_of,
 )
 from grok.offline.hub_tokens import Tokens
+from grok.offline.layouts import expression
 
 STACKS = ("encoder", "decoder")
 """Stacks of a model that has two; the one of any other is called ``encoder``."""
@@ -37,7 +38,7 @@ class StackSaturation(NamedTuple):
     """Of the embeddings, then after each layer, the last as the model gives it (after a final norm
     where there is one): one more than there are layers."""
     heads: list[HeadSaturation]
-    """Of each layer."""
+    """Of each layer; none of a model that gives no attention."""
     convergence: float | None
     """Mean cosine of the last layer at the factor and at ten times that; None if not asked for."""
 
@@ -69,6 +70,10 @@ def model_saturation(
     Returns:
         By stack, ``encoder`` and, of a model with two, ``decoder``. NaN where numbers overflow.
 
+    Raises:
+        InputError: If ``include`` is no expression or finds no parameter, or the model does not
+            give its hidden states.
+
     Reference:
         Merrill et al., `Effects of Parameter Norm Growth During Transformer Training
         <https://arxiv.org/abs/2010.09697>`_, section 4 and figure 2. Departures of their code: its
@@ -76,7 +81,9 @@ def model_saturation(
     """
     was_training, sums = model.training, {}
     named = dict(model.named_parameters())
-    chosen = {n: p for n, p in named.items() if re.search(include, n)}
+    chosen = [name for name in named if expression(include, "include").search(name)]
+    if not chosen:
+        raise InputError(f"include={include} finds no parameter, such as {next(iter(named))}")
     model.eval()
     try:
         with torch.no_grad():
@@ -95,9 +102,7 @@ def model_saturation(
     return {name: each.result() for name, each in sums.items()}
 
 
-def _times(
-    named: Mapping[str, Tensor], chosen: Mapping[str, Tensor], factor: float
-) -> dict[str, Tensor]:
+def _times(named: Mapping[str, Tensor], chosen: Sequence[str], factor: float) -> dict[str, Tensor]:
     return {name: p * factor if name in chosen else p for name, p in named.items()}
 
 
@@ -117,12 +122,15 @@ class _Stack(NamedTuple):
 
 def _stacks(outputs: Any) -> dict[str, _Stack]:
     """Hidden states and attention by name: their places differ between versions and models."""
-    if "encoder_hidden_states" not in outputs:
-        return {"encoder": _Stack(outputs.hidden_states, outputs.attentions)}
-    return {
-        name: _Stack(outputs[f"{name}_hidden_states"], outputs[f"{name}_attentions"])
-        for name in STACKS
-    }
+    has_two = "encoder_hidden_states" in outputs
+    starts = {name: f"{name}_" for name in STACKS} if has_two else {"encoder": ""}
+    stacks = {}
+    for name, start in starts.items():
+        states = outputs.get(f"{start}hidden_states")
+        if not states:
+            raise InputError(f"{type(outputs).__name__} has no hidden states")
+        stacks[name] = _Stack(states, outputs.get(f"{start}attentions") or ())
+    return stacks
 
 
 class _StackSums:
@@ -133,19 +141,18 @@ class _StackSums:
         self.heads: list[Means] = []
         self.far = Mean()
         self.has_far = False
-        self.is_causal: bool | None = None
 
     def add(self, soft: _Stack, hard: Sequence[_Stack], mask: Bool[Tensor, "text pos"]) -> None:
         """One batch: the network as it is, and scaled by each factor."""
-        if self.is_causal is None:
+        if not self.layers:
             self.layers = [Means() for _ in soft.states]
             self.heads = [Means() for _ in soft.weights]
-            self.is_causal = not bool(soft.weights[0].triu(1).any())
         states = zip(soft.states, hard[0].states, strict=True)
         for means, (of_soft, of_hard) in zip(self.layers, states, strict=True):
             add_layer(means, of_soft, of_hard, mask)
         visible = mask[:, :, None] & mask[:, None, :]
-        visible = visible.tril() if self.is_causal else visible
+        if soft.weights and not soft.weights[0].triu(1).any():  # none looks ahead
+            visible = visible.tril()
         weights = zip(soft.weights, hard[0].weights, strict=True)
         for means, (of_soft, of_hard) in zip(self.heads, weights, strict=True):
             add_heads(means, of_soft, of_hard, visible)

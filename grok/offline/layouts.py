@@ -55,7 +55,7 @@ LAYOUTS: Mapping[str, Layout] = {
         rf"{_START}h\.\d+\.attn\.c_attn\.",
         {"encoder": rf"{_START}(?:h\.\d+\.|ln_f\.)"},
         {"layer": rf"{_START}h\.(\d+)\."},
-        r"attn\.(?:bias|masked_bias)$",
+        r"\.attn\.(?:bias|masked_bias)$",
     ),
     "xlnet": Layout(
         rf"{_START}layer\.\d+\.rel_attn\.",

@@ -87,7 +87,7 @@ def series_of(
     Returns:
         The series. A step that is wanted and not there is a problem; without ``steps`` it is one
         where three quarters of the checkpoints or more are equally far apart, and others are twice
-        that or another multiple.
+        that or another multiple, unless more than half would be missing.
 
     Raises:
         InputError: If there is no such place or nothing in it has the name of a checkpoint.
@@ -140,7 +140,8 @@ def _local(entry: _Entry) -> Iterator[Tensors]:
 def _remote(options: Mapping[str, bool]) -> Callable[[_Entry], AbstractContextManager[Tensors]]:
     @contextmanager
     def load(entry: _Entry) -> Iterator[Tensors]:
-        with fetched(entry.place, entry.revision, **options) as folder:
+        commit = entry.stamp or None
+        with fetched(entry.place, entry.revision, commit=commit, **options) as folder:
             yield open_tensors(folder)
 
     return load
@@ -206,12 +207,10 @@ def _holes(steps: Sequence[int]) -> list[int]:
     usual, n = Counter(gaps).most_common(1)[0]
     if 4 * n < 3 * len(gaps):
         return []
-    return [
-        step
-        for before, after in pairwise(steps)
-        if (after - before) % usual == 0
-        for step in range(before + usual, after, usual)
-    ]
+    wide = [pair for pair in pairwise(steps) if (pair[1] - pair[0]) % usual == 0]
+    if sum((after - before) // usual - 1 for before, after in wide) > len(steps):
+        return []
+    return [step for before, after in wide for step in range(before + usual, after, usual)]
 
 
 def _of_repositories(

@@ -52,13 +52,20 @@ class StoredSums:
         self.file, self.how = file, how
         self.layout, self.n_weights = "", {}
         self.records: dict[str, Record] = {}
-        with_file = _content(file) if file is not None and file.is_file() else {}
-        if with_file.get("version") == _VERSION and with_file.get("how") == how:
-            self.layout, self.n_weights = with_file["layout"], with_file["n_weights"]
-            for name, step, stamp, previous, each in with_file["records"]:
-                sums = {kind: Sums(*map(_number, values)) for kind, values in each.items()}
-                record = Record(name, step, stamp, previous, sums)
-                self.records[record.name] = record
+        if file is not None and file.is_file():
+            try:
+                self._take(json.loads(file.read_text(encoding="utf-8")))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise InputError(f"{file} is damaged; remove it, and it is made again") from error
+
+    def _take(self, content: dict[str, Any]) -> None:
+        """What a file has, if it is of this version and was read in this way."""
+        if content["version"] != _VERSION or content["how"] != self.how:
+            return
+        self.layout, self.n_weights = content["layout"], dict(content["n_weights"])
+        for name, step, stamp, previous, each in content["records"]:
+            sums = {kind: Sums(*map(_number, values)) for kind, values in each.items()}
+            self.records[name] = Record(name, step, stamp, previous, sums)
 
     def forget_all_but(self, revisions: Sequence[Revision]) -> None:
         """Keep the records of revisions that are as they were."""
@@ -110,14 +117,6 @@ class StoredSums:
         }
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(file, json.dumps(content, allow_nan=False).encode())
-
-
-def _content(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{file} is damaged; remove it, and it is made again") from error
-    return found if isinstance(found, dict) else {}
 
 
 def _number(value: float | None) -> float:

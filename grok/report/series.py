@@ -41,6 +41,9 @@ def print_series(found: Mapping[str, Any]) -> None:
         return
     print_rows(console(), [_growth(name, each) for name, each in sets.items() if each["law"]])
     print()
+    if not sets[main]["dynamics"]:
+        print("no model of the dynamics is fitted: the last step is too large")
+        return
     print_rows(console(), _dynamics(sets[main]["dynamics"]))
 
 

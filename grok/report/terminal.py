@@ -168,6 +168,10 @@ def keys_page() -> str:
         "`<head>` count from 0. All readings go to the run store; the alias is the name in the",
         "authors' logs. What belongs to a whole run (`summary`) is in `status.json`.",
         "",
+        "Where keys of the family `dynamics` are read along a series of checkpoints (`grok measure",
+        "--series`), δ is the difference between neighbouring checkpoints, not a single update:",
+        "updates that are alike add up in it, and sums are over these differences.",
+        "",
     ]
     rows = [
         (f"`{k.pattern}`", k.family, k.meaning, k.source, f"`{k.alias}`" if k.alias else "")

@@ -20,9 +20,10 @@ from grok.formats.hub import model_folder, transformers_library
 from grok.formats.hub_models import random_model
 from grok.formats.tensors import open_tensors
 from grok.inputs import InputError
-from grok.offline.curve import read_curve, set_norms
+from grok.offline.curve import read_curve
 from grok.offline.growth import SetGrowth, growth_of
 from grok.offline.hub_model import HubOptions, hub_reading
+from grok.offline.parameters import set_norms
 from grok.offline.series import CheckpointSeries, series_of
 from grok.runs import default_runs_dir
 
