@@ -909,7 +909,7 @@ KEYS: tuple[Key, ...] = (
     *_and_last(
         "sat/layer/<layer>",
         "saturation",
-        "cosine of the stream after a block, f(x; θ) to f(x; 1000 θ), mean over positions of the first 512 examples of each split",
+        "cosine of the stream after a block, f(x; θ) to f(x; 1000 θ), mean over positions of the first 256 examples of each split",
         "Merrill et al. 2021, 4 and figure 2",
     ),
     *_and_last(

@@ -142,7 +142,7 @@ class SaturationConfig(FamilyConfig):
     tol: float = 1e-6
     """Scores within tol * max(1, largest) of the largest tie in saturated attention. On a b = the
     useful pattern is a tie of a and b, which is one up to a larger tolerance only: 0.1 or so."""
-    n_examples: int = 512
+    n_examples: int = 256
     """Pairs, sequences or rows of a text of each split whose representations are compared: the
     first ones that the probe reads. Loss and accuracy are of all."""
     check_convergence: bool = False
