@@ -863,8 +863,8 @@ def test_what_a_run_on_sequences_does_not_read_is_not_in_its_key(
 
 
 def test_every_field_of_sequences_has_an_effect_on_some_problem() -> None:
-    used = {name for problem in (SUMS, SUBSEQUENCES, TRIGRAMS) for name in
-            problem.sequence.used_by(problem.problem)}  # fmt: skip
+    runs = (SUMS, SUBSEQUENCES, TRIGRAMS, replace(SUMS, problem="majority"))
+    used = {name for run in runs for name in run.sequence.used_by(run.problem)}
     assert used == {field.name for field in fields(SequenceConfig)}
 
 

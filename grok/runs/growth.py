@@ -15,7 +15,6 @@ from grok.config.schema import OptimConfig
 from grok.metrics.onset import onset
 from grok.runs.readings import series_of
 from grok.runs.run import Run
-from grok.theory.norm_fits import norm_fits
 
 MILESTONES: dict[str, tuple[str, float]] = {
     "train_acc_99": ("acc/train", 0.99),
@@ -86,6 +85,8 @@ def window_fits(
     Raises:
         ValueError: If norm and sums of this set were not read.
     """
+    from grok.theory.norm_fits import norm_fits  # imports scipy, which a list of runs needs not
+
     table = run.readings() if table is None else table
     if name not in norm_sets(table):
         raise ValueError(f"{run.key} has no norm dynamics of {name}: see measures.dynamics.sets")

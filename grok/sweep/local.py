@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -12,7 +13,6 @@ from typing import Any, NamedTuple
 
 from grok.config import RunConfig, run_key
 from grok.config.stacking import shared, stack_size
-from grok.lit.device import pick_device
 from grok.lit.signals import STOP_SIGNALS, Interrupted, SignalCatcher
 from grok.lit.status_line import StatusLine
 from grok.sweep.progress import SweepProgress
@@ -23,6 +23,9 @@ _CONTEXT = get_context("spawn")
 _CUDA_WORKERS = 1
 """Processes that share a CUDA device: it serves them in turn, so that ten do no more updates than
 one, each of a tenth (measured on an H200)."""
+
+_CUDA_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvmap")
+"""Of which there is one where Linux has a CUDA device, WSL's and Jetson's among them."""
 
 
 class Outcome(NamedTuple):
@@ -100,6 +103,11 @@ def default_workers(configs: Iterable[RunConfig]) -> int:
 
 
 def _on_cuda(configs: Iterable[RunConfig]) -> bool:
+    """Whether one of the runs would be trained on a CUDA device."""
+    if sys.platform == "linux" and not any(Path(name).exists() for name in _CUDA_FILES):
+        return False  # known without torch, which a dry run needs not
+    from grok.lit.device import pick_device
+
     return any(pick_device(config.device).type == "cuda" for config in configs)
 
 

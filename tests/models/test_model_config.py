@@ -51,7 +51,7 @@ def test_what_yaml_makes_of_an_unquoted_off_is_no_norm(name: Any) -> None:
 
 
 def test_every_name_is_accepted_and_every_canonical_name_is_given_back() -> None:
-    assert len({norm_config(name) for name in NORM_NAMES}) == len(PLACEMENTS) + 1
+    assert len({norm_config(name) for name in NORM_NAMES}) == len(PLACEMENTS) + 2
     assert [norm_config(name).name for name in PLACEMENTS] == list(PLACEMENTS)
 
 

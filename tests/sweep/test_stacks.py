@@ -63,6 +63,7 @@ def test_on_a_cuda_device_all_are_stacked_in_one_process(monkeypatch: pytest.Mon
     assert stack_size(RunConfig(), 40, 2, on_cuda=True) == 40
     assert stack_size(toy(), 1000, 1, on_cuda=True) == CUDA_STACK
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("grok.sweep.local._CUDA_FILES", ("/dev/null",))
     configs = {run_key(config): config for config in (small(seed) for seed in range(40))}
     assert default_workers(configs.values()) == 1
     assert [len(stack) for stack in _stacks(configs, dict.fromkeys(configs, 0), 1)] == [40]
