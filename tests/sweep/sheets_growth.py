@@ -99,7 +99,9 @@ SHEETS: dict[str, Sheet] = {
     "growth_init_scale": Sheet(
         15, [{"model.init_scale": x} if x != 1 else {} for x in (0.5, 1, 2, 4, 8)], SEEDS
     ),
-    "onset_layernorm_p59": Sheet(35, placed(list(READS), n_steps=4000)),
+    "onset_layernorm_p59": Sheet(
+        35, placed(list(READS), n_steps=4000, **{"stop.when": "sustained"})
+    ),
 }
 BASES = {
     "majority_positions": MAJORITY,
