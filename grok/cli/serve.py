@@ -1,6 +1,7 @@
 """``grok sweep serve``."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -15,7 +16,7 @@ from grok.inputs import InputError
 
 TOKEN = "GROK_SWEEP_TOKEN"
 MIN_TOKEN = 40
-_ANY_KEY = "any-40-characters-will-do-on-this-machine"
+_ANY_KEY = "any_forty_characters_will_do_on_this_machine"
 
 USAGE = f"""\
 usage: grok sweep serve [--port=P]
@@ -35,8 +36,8 @@ disk, agents wait, and the same command goes on.
 
   --port=P           default: 8787
   --host=ADDRESS     default: 127.0.0.1, which other machines cannot reach. For any other address
-                     ${TOKEN} must hold a token of {MIN_TOKEN} characters or more, which
-                     is what clients give as WANDB_API_KEY; it crosses the network unencrypted
+                     ${TOKEN} must hold a token of {MIN_TOKEN} or more letters and digits,
+                     which is what clients give as WANDB_API_KEY; it crosses the network unencrypted
   --state=FILE       default: sweeps.sqlite in the run store
   --runs_dir=DIR     the run store (default: $GROK_RUNS, else runs/)
   --silent-after=S   seconds until a run of which nothing is heard is handed out again
@@ -64,6 +65,7 @@ def serve(arguments: list[str]) -> int:
     from grok.sweep.serve import Ledger, Queue, SweepServer
 
     state = options.state or (options.runs_dir or default_runs_dir()) / "sweeps.sqlite"
+    token = _token(options.host)
     lines: deque[str] = deque()
     ledger = Ledger(state)
     queue = Queue(
@@ -72,7 +74,7 @@ def serve(arguments: list[str]) -> int:
         seed=options.sweep_seed,
         say=lambda line: lines.append(f"{time.strftime('%H:%M:%S')} {line}"),
     )
-    server = SweepServer(queue, options.host, options.port, _token(options.host))
+    server = SweepServer(queue, options.host, options.port, token)
     with _sigterm(), _in_thread(server):
         print(_greeting(server, state), flush=True)
         _watch(queue, lines)
@@ -111,8 +113,9 @@ def _token(host: str) -> str | None:
         return None
     if not token:
         raise InputError(f"host={host} is open to other machines: put a token into ${TOKEN}")
-    if len(token) < MIN_TOKEN or not token.isascii():
-        raise InputError(f"${TOKEN} must have {MIN_TOKEN} or more letters and digits")
+    # What stands before a hyphen is no part of the key to W&B's client.
+    if not re.fullmatch(f"[A-Za-z0-9_]{{{MIN_TOKEN},}}", token):
+        raise InputError(f"${TOKEN} must have {MIN_TOKEN} or more letters and digits, no others")
     return token
 
 

@@ -134,13 +134,17 @@ def _check_bayes(config: Mapping[str, Any]) -> None:
     if (goal := metric.get("goal", "minimize")) not in ("minimize", "maximize"):
         raise InputError(f"metric.goal={goal}: allowed are minimize, maximize")
     try:
-        _engine()
+        engine()
     except ImportError:
         raise InputError("bayes needs W&B's engine: pip install sweeps") from None
 
 
-def _engine() -> Any:
-    """W&B's search engine; what its own dependencies deprecate is no concern of ours."""
+def engine() -> Any:
+    """W&B's search engine; what its own dependencies deprecate is no concern of ours.
+
+    Raises:
+        ImportError: If the package ``sweeps`` is not installed.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import sweeps
@@ -148,12 +152,12 @@ def _engine() -> Any:
 
 
 def _bayes(config: Mapping[str, Any], past: Sequence[Past], seed: int) -> dict[str, Any] | None:
-    engine = _engine()
+    wandbs = engine()
     metric = config["metric"]["name"]
     runs = [
-        engine.SweepRun(
+        wandbs.SweepRun(
             name=run.id,
-            state=engine.RunState(run.state),
+            state=wandbs.RunState(run.state),
             config=dict(run.args),
             history=[] if run.best is None else [{metric: run.best}],
         )
@@ -162,5 +166,5 @@ def _bayes(config: Mapping[str, Any], past: Sequence[Past], seed: int) -> dict[s
     np.random.seed((seed + len(past)) % 2**32)  # noqa: NPY002 - the engine draws from here
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = engine.next_run(dict(config), runs)
+        found = wandbs.next_run(dict(config), runs)
     return None if found is None else found.config
