@@ -29,6 +29,19 @@ WANDB = Path(sys.executable).with_name("wandb")
 LIGHT = ["${env}", sys.executable, str(Path(__file__).with_name("light.py"))]
 
 
+_STARTED: list[subprocess.Popen[Any]] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_process_stays() -> Iterator[None]:
+    """What a failed test has left running ends."""
+    yield
+    while _STARTED:
+        process = _STARTED.pop()
+        process.kill()
+        process.wait()
+
+
 @contextmanager
 def served(state: Path, handler: type[Handler] = Handler) -> Iterator[SweepServer]:
     """A server in this process, on a free port."""
@@ -79,9 +92,11 @@ def swept(folder: Path, env: Mapping[str, str], config: Mapping[str, Any]) -> st
 def agent(folder: Path, env: Mapping[str, str], sweep: str) -> "subprocess.Popen[bytes]":
     """``wandb agent``, whose output goes to a file."""
     with (folder / "agents.txt").open("ab") as out:
-        return subprocess.Popen(
+        started = subprocess.Popen(
             [WANDB, "agent", sweep], cwd=folder, env=env, stdout=out, stderr=subprocess.STDOUT
         )
+    _STARTED.append(started)
+    return started
 
 
 def light(folder: Path, *codes: int) -> dict[str, Any]:
@@ -125,7 +140,7 @@ def test_two_agents_train_a_grid_each_run_once_and_all_is_in_the_store(tmp_path:
 
 
 class Faulty(Handler):
-    """Answers some requests with 500, 429 or not at all, each kind once for each operation."""
+    """Answers heartbeats with 500, with 429, then not at all, then as they should be."""
 
     faults: ClassVar[Counter[str]] = Counter()
 
@@ -133,7 +148,7 @@ class Faulty(Handler):
         name = re.findall(r"(?:query|mutation) (\w+)", body["query"])[0]
         n = Faulty.faults[name]
         Faulty.faults[name] += 1
-        if name in ("CreateAgent", "Heartbeat") and n < 2:
+        if name == "Heartbeat" and n < 2:
             self.send_response((500, 429)[n])
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -189,6 +204,7 @@ def _process(env: Mapping[str, str], port: int) -> "subprocess.Popen[str]":
     """``grok sweep serve``, ready."""
     line = ["grok", "sweep", "serve", f"--port={port}"]
     server = subprocess.Popen(line, env=env, stdout=subprocess.PIPE, text=True)
+    _STARTED.append(server)
     assert server.stdout is not None
     assert "This is not W&B" in server.stdout.readline()
     return server
