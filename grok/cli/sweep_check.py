@@ -22,7 +22,7 @@ read it, W&B's schema. Shows the number of runs and the estimated time, or what 
 
 W&B's schema needs the extra sweeps. Exit code 0: no fault; 2: a file has one.
 """
-_NO_SCHEMA = "W&B's schema was not checked: pip install 'grok[sweeps]'"
+_NO_SCHEMA = "W&B's schema was not checked: pip install 'grokking-lab[sweeps]'"
 
 
 def sweep_check(arguments: list[str]) -> int:

@@ -27,7 +27,7 @@ def _check(tmp_path: Path, text: str, *options: str) -> int:
 TRAPS = {
     "numeric text": ("{value: 3}", "{value: 3}\n  optim.lr: {values: [1e-3]}", "write 0.001"),
     "null": ("{value: 3}", "{value: null}", "leave the parameter out"),
-    "yes": ("{value: 3}", "{value: 3}\n  model.norm: {values: [off]}", "put it in quotes"),
+    "yes": ("{value: 3}", "{value: 3}\n  optim.lr_rule: {values: [off]}", "put it in quotes"),
     "quoted": (
         "{value: 3}",
         '{value: 3}\n  measures.kernel.enabled: {value: "true"}',
@@ -78,7 +78,7 @@ def test_without_the_package_the_rest_is_checked(
 ) -> None:
     monkeypatch.setattr(check, "find_spec", lambda name: None)
     assert _check(tmp_path, GOOD) == 0
-    assert "pip install 'grok[sweeps]'" in capsys.readouterr().err
+    assert "pip install 'grokking-lab[sweeps]'" in capsys.readouterr().err
     assert _check(tmp_path, GOOD.replace("n_steps", "n_stesp")) == 2
 
 
