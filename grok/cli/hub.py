@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from grok.cli.common import Parser
+from grok.data.hugging_face import PREFIX
 from grok.inputs import InputError
-
-PREFIX = "hf:"
 
 DESCRIPTION = """\
 Saturation of a transformer of Hugging Face: the cosine of each layer's representations to those of

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from grok.cli.common import Parser, listed
-from grok.cli.hub import PREFIX
+from grok.data.hugging_face import PREFIX
 from grok.inputs import InputError
 
 DESCRIPTION = """\

@@ -6,7 +6,6 @@ Shapes: ``sample`` - images; ``pixel`` - rows one after another.
 import contextlib
 import gzip
 import math
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt8
 
+from grok.data.folders import data_folder
 from grok.inputs import InputError
 
 Part = Literal["train", "t10k"]
@@ -37,13 +37,10 @@ def mnist_folder(directory: str) -> Path:
     Raises:
         InputError: If neither is given.
     """
-    if directory:
-        return Path(directory).expanduser()
-    if root := os.environ.get("GROK_DATA"):
-        return Path(root).expanduser() / "mnist"
-    raise InputError(
+    otherwise = (
         f"images.directory is empty and GROK_DATA is not set: name the folder of MNIST, and {HOW}"
     )
+    return data_folder(directory, "mnist", otherwise)
 
 
 def mnist_files(folder: Path) -> tuple[Path, Path, Path, Path]:

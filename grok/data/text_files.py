@@ -2,10 +2,10 @@
 
 import contextlib
 import hashlib
-import os
 from dataclasses import replace
 from pathlib import Path
 
+from grok.data.folders import data_folder
 from grok.data.image_config import joint_sha256
 from grok.data.text_config import TextConfig
 from grok.data.text_hub import Part, hub_part, parquet_lines
@@ -31,13 +31,10 @@ def text_folder(directory: str) -> Path:
     Raises:
         InputError: If neither is given.
     """
-    if directory:
-        return Path(directory).expanduser()
-    if root := os.environ.get("GROK_DATA"):
-        return Path(root).expanduser() / "wikitext-2"
-    raise InputError(
+    otherwise = (
         f"text.directory is empty and GROK_DATA is not set: name the folder of the text, and {HOW}"
     )
+    return data_folder(directory, "wikitext-2", otherwise)
 
 
 def find_part(folder: Path, part: Part) -> Path | None:

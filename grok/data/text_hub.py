@@ -1,4 +1,4 @@
-"""WikiText-2 from the Hugging Face hub, where it is asked for. Imports its library when needed.
+"""WikiText-2 from the Hugging Face hub, where it is asked for.
 
 The files are Parquet, a row to a line of the text; the cache of ``huggingface_hub`` keeps them.
 """
@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from grok.data.hugging_face import hub_library, in_one_line
 from grok.inputs import InputError
 
 Part = Literal["train", "valid", "test"]
@@ -29,7 +30,7 @@ def hub_part(part: Part) -> Path:
         InputError: In one line, if the library is not installed, the hub cannot be reached, or it
             has not one file of that part.
     """
-    hub = _library()
+    hub = hub_library(INSTEAD)
     try:
         listed = hub.HfApi().list_repo_files(REPO, repo_type="dataset")
         names = [name for name in listed if name.startswith(f"{CONFIG}/{SPLITS[part]}-")]
@@ -38,7 +39,7 @@ def hub_part(part: Part) -> Path:
         return Path(hub.hf_hub_download(REPO, names[0], repo_type="dataset"))
     except InputError:
         raise
-    except Exception as error:  # the library has dozens of classes, and pages of text
+    except Exception as error:
         return _cached(hub, part, error)
 
 
@@ -48,21 +49,7 @@ def _cached(hub: Any, part: Part, error: Exception) -> Path:
     found = hub.try_to_load_from_cache(REPO, name, repo_type="dataset")
     if isinstance(found, str):
         return Path(found)
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    raise InputError(
-        f"{REPO}: {text[:200] or type(error).__name__}: join a network, {INSTEAD}"
-    ) from error
-
-
-def _library() -> Any:
-    try:
-        import huggingface_hub
-        import huggingface_hub.errors  # loaded now: without a network it is wanted at once
-    except ImportError:
-        raise InputError(
-            f"huggingface_hub is not installed: pip install 'grokking-lab[hub]', {INSTEAD}"
-        ) from None
-    return huggingface_hub
+    raise InputError(f"{REPO}: {in_one_line(error)}: join a network, {INSTEAD}") from error
 
 
 def parquet_lines(path: Path) -> bytes:

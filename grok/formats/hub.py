@@ -1,4 +1,4 @@
-"""Files of Hugging Face: the only place that imports its libraries, and only when they are needed.
+"""Models in repositories of Hugging Face, and its library of models, imported when it is needed.
 
 ``transformers`` and ``huggingface_hub`` are the extra ``hub``. No code of a repository is run, and
 no weights are unpickled: they are read by :mod:`grok.formats.tensors`.
@@ -10,17 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from grok.data.hugging_face import PREFIX, hub_library, in_one_line, not_installed
 from grok.formats.tensors import weight_files, weights_among
 from grok.inputs import InputError
 
-PREFIX = "hf:"
-"""What stands before the name of a repository of the hub."""
-
 _ABOUT_MODEL = ["*.json", "*.txt", "*.model"]
 """Files beside the weights: configuration and tokenizer."""
-
-
-MISSING = "{} is not installed: pip install 'grokking-lab[hub]'"
 
 
 def transformers_library() -> Any:
@@ -32,37 +27,21 @@ def transformers_library() -> Any:
     try:
         import transformers
     except ImportError:
-        raise InputError(MISSING.format("transformers")) from None
+        raise not_installed("transformers") from None
     transformers.logging.set_verbosity_error()  # what is wrong is an error of ours
     transformers.logging.disable_progress_bar()  # as is what is done and left
     return transformers
 
 
-def hub_library() -> Any:
-    """The library that downloads.
-
-    Raises:
-        InputError: If it is not installed.
-    """
-    try:
-        import huggingface_hub
-        import huggingface_hub.errors
-        import huggingface_hub.utils
-    except ImportError:
-        raise InputError(MISSING.format("huggingface_hub")) from None
-    return huggingface_hub
-
-
 @contextmanager
 def speaking_of(what: str) -> Iterator[None]:
-    """Errors of the libraries as one line: they have dozens of classes, and pages of text."""
+    """Errors of the libraries as one line that says what it is of."""
     try:
         yield
     except InputError:
         raise
     except Exception as error:
-        text = next((line for line in str(error).splitlines() if line.strip()), "")
-        raise InputError(f"{what}: {text.strip()[:200] or type(error).__name__}") from error
+        raise InputError(f"{what}: {in_one_line(error)}") from error
 
 
 def branches(repo: str, *, local_files_only: bool = False) -> dict[str, str]:

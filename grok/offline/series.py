@@ -9,7 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from grok.formats.hub import PREFIX, branches, fetched, repositories
+from grok.data.hugging_face import PREFIX
+from grok.formats.hub import branches, fetched, repositories
 from grok.formats.tensors import SUFFIXES, Tensors, open_tensors
 from grok.inputs import InputError
 from grok.offline.layouts import expression

@@ -300,7 +300,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     """In the place of the library of the hub."""
     fake = FakeHub(tmp_path)
     monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
-    monkeypatch.setitem(sys.modules, "huggingface_hub.errors", ModuleType("errors"))
+    for part in ("errors", "utils"):
+        monkeypatch.setitem(sys.modules, f"huggingface_hub.{part}", ModuleType(part))
     text_hub.hub_part.cache_clear()
     yield fake
     text_hub.hub_part.cache_clear()
