@@ -131,7 +131,8 @@ class WandbTracker:
         _log.warning("W&B failed %s and gets no more; the run store has it all: %s", when, error)
 
     def _warn_if_cut_short(self, last_step: int) -> None:
-        found = stored_summary(self._file)
+        # Twice, since a machine short of memory or time may not get the reader started.
+        found = stored_summary(self._file) or stored_summary(self._file)
         if found is None:
             _log.debug("not verified that %s is whole", self._file)
         elif found.get("step") != last_step:
@@ -178,7 +179,8 @@ def stored_summary(path: Path, timeout: float = 30.0) -> Mapping[str, Any] | Non
             check=True,
         )
         summary = json.loads(done.stdout)["summary"]
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
+        _log.debug("W&B's reader gave nothing: %r", error)
         return None
     return summary if isinstance(summary, dict) else None
 
