@@ -1,4 +1,4 @@
-"""``grok sweep run``."""
+"""``grok sweep run``, and where the other commands of sweeps begin."""
 
 import json
 import re
@@ -16,6 +16,7 @@ from grok.sweep.state import run_state
 
 USAGE = """\
 usage: grok sweep run SWEEP [--field=value ...]
+       grok sweep serve [--port=P]     a server for `wandb sweep` and `wandb agent`; see its --help
 
 SWEEP is a name (`grok list sweeps`), paper/name, or the path of a W&B sweep file with method
 grid. Its runs are trained in processes of one thread each. What is finished is skipped, what
@@ -45,6 +46,10 @@ def sweep(arguments: list[str]) -> int:
         InputError: If the sweep, a flag or an option cannot be used.
         Interrupted: After a signal, when what is stored has been shown.
     """
+    if arguments[:1] == ["serve"]:
+        from grok.cli.serve import serve
+
+        return serve(arguments[1:])
     if arguments[:1] != ["run"] or {"-h", "--help"} & set(arguments):
         print(USAGE, end="")
         return 0 if {"-h", "--help"} & set(arguments) else 2

@@ -150,13 +150,18 @@ def print_inventory(found: Mapping[str, list[dict[str, Any]]]) -> None:
 
 def print_rows(out: Console, rows: list[dict[str, Any]]) -> None:
     """One or more rows of plain values as a table, with their names as its head."""
+    print_table(out, rows_table(rows))
+
+
+def rows_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The table of one or more rows of plain values."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in rows[0]:
         is_name = name in ("name", "key", "run")  # copied into commands, so never cut
         table.add_column(name, overflow="fold", no_wrap=is_name)
     for row in rows:
         table.add_row(*("" if v is None else str(v) for v in row.values()))
-    print_table(out, table)
+    return table
 
 
 def keys_page() -> str:

@@ -1,0 +1,116 @@
+"""Values drawn from the distributions of a W&B sweep file."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from grok.inputs import InputError
+
+_Draw = Callable[[np.random.Generator, Mapping[str, Any]], float]
+
+_DRAWS: dict[str, tuple[tuple[str, ...], _Draw]] = {
+    "uniform": (("min", "max"), lambda rng, s: rng.uniform(s["min"], s["max"])),
+    "log_uniform": (("min", "max"), lambda rng, s: math.exp(rng.uniform(s["min"], s["max"]))),
+    "log_uniform_values": (
+        ("min", "max"),
+        lambda rng, s: math.exp(rng.uniform(math.log(s["min"]), math.log(s["max"]))),
+    ),
+    "normal": ((), lambda rng, s: rng.normal(s.get("mu", 0), s.get("sigma", 1))),
+    "log_normal": ((), lambda rng, s: rng.lognormal(s.get("mu", 0), s.get("sigma", 1))),
+    "beta": ((), lambda rng, s: rng.beta(s.get("a", 1), s.get("b", 1))),
+}
+_LISTS = ("constant", "categorical", "categorical_w_probabilities")
+_ALLOWED = (*_LISTS, "int_uniform", *_DRAWS, *(f"q_{name}" for name in _DRAWS))
+_NUMBERS = ("min", "max", "mu", "sigma", "a", "b", "q")
+_POSITIVE = ("sigma", "a", "b", "q")
+
+
+def drawn(spec: Mapping[str, Any], rng: np.random.Generator) -> Any:
+    """One value of a parameter.
+
+    Args:
+        spec: The parameter as the file has it and :func:`check_draw` has taken it: ``value``,
+            ``values`` with or without ``probabilities``, or a distribution. Names and meaning are
+            W&B's: bounds of ``log_uniform`` are exponents of e, those of ``log_uniform_values``
+            values; ``q_`` rounds to multiples of ``q``, by default 1.
+        rng: Where the value comes from.
+    """
+    if "value" in spec:
+        return spec["value"]
+    if "values" in spec:
+        weights = spec.get("probabilities")
+        return spec["values"][int(rng.choice(len(spec["values"]), p=weights))]
+    name = distribution_of(spec)
+    if name == "int_uniform":
+        return int(rng.integers(spec["min"], spec["max"], endpoint=True))
+    value = float(_DRAWS[name.removeprefix("q_")][1](rng, spec))
+    if not name.startswith("q_"):
+        return value
+    q = spec.get("q", 1)
+    return round(value / q) * q
+
+
+def distribution_of(spec: Mapping[str, Any]) -> str:
+    """Name of the distribution; of two bounds alone it is uniform, over integers if both are."""
+    if found := spec.get("distribution"):
+        return str(found)
+    both = isinstance(spec.get("min"), int) and isinstance(spec.get("max"), int)
+    return "int_uniform" if both else "uniform"
+
+
+def check_draw(name: str, spec: Mapping[str, Any]) -> None:
+    """Refuse a parameter that cannot be drawn.
+
+    Args:
+        name: Its dotted name.
+        spec: A parameter without ``value`` and ``values``.
+
+    Raises:
+        InputError: One line that names it and says what is allowed.
+    """
+    kind = distribution_of(spec)
+    if kind in _LISTS or kind not in _ALLOWED:
+        allowed = ", ".join(a for a in _ALLOWED if a not in _LISTS)
+        raise InputError(f"{name}: {kind} is not drawn here; write value, values, or {allowed}")
+    needed = ("min", "max") if kind == "int_uniform" else _DRAWS[kind.removeprefix("q_")][0]
+    if missing := [key for key in needed if key not in spec]:
+        raise InputError(f"{name}: {kind} needs {missing[0]}")
+    for key in _NUMBERS:
+        value = spec.get(key, 1)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"{name}.{key}={value!r}: expected a number such as 1.0e-3")
+        if key in _POSITIVE and not value > 0:
+            raise InputError(f"{name}.{key}={value}: expected a number above 0")
+    _check_bounds(name, kind, spec)
+
+
+def _check_bounds(name: str, kind: str, spec: Mapping[str, Any]) -> None:
+    low, high = spec.get("min", 0), spec.get("max", 1)
+    if low > high:
+        raise InputError(f"{name}: min={low} is above max={high}")
+    if kind == "int_uniform" and not (isinstance(low, int) and isinstance(high, int)):
+        raise InputError(f"{name}: int_uniform needs whole numbers, not min={low} and max={high}")
+    if kind.endswith("log_uniform_values") and not low > 0:
+        raise InputError(f"{name}.min={low}: {kind} needs a bound above 0")
+
+
+def check_probabilities(name: str, spec: Mapping[str, Any]) -> None:
+    """Refuse weights that do not belong to the values.
+
+    Raises:
+        InputError: If they are not one number per value, none below 0, with sum 1.
+    """
+    weights, values = spec.get("probabilities"), spec.get("values")
+    if weights is None:
+        return
+    numbers = isinstance(weights, list) and all(isinstance(w, int | float) for w in weights)
+    if (
+        not numbers
+        or not isinstance(values, list)
+        or len(weights) != len(values)
+        or min(weights) < 0
+        or not math.isclose(sum(weights), 1, abs_tol=1e-8)
+    ):
+        raise InputError(f"{name}.probabilities={weights}: one number per value, with sum 1")
