@@ -34,21 +34,6 @@ A laboratory for grokking research.
 Runs are stored in runs/, in $GROK_RUNS, or where --runs_dir says.
 """
 
-TRAIN_USAGE = """\
-usage: grok train EXPERIMENT [--field=value ...]
-
-EXPERIMENT is a name (`grok list`), paper/name, or the path of a YAML file. A run that was
-interrupted goes on; a finished one is shown again.
-
-  --seed=S           the split, initialisation and order seeds at once
-  --n_steps=N        updates; more than before resumes the run
-  --runs_dir=DIR     where runs are stored (default: $GROK_RUNS, else runs/)
-  --json             print one JSON object and nothing else on standard output
-  --retrain          forget what is stored of this run and start anew
-  --debug            show the traceback of an error
-
-Fields of the run, with the values of {whose}:"""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
@@ -91,50 +76,6 @@ def _dispatch(arguments: list[str]) -> int:
     if command is None:
         raise InputError(f"no command {arguments[0]!r}; there are: {', '.join(COMMANDS)}")
     return command(arguments[1:])
-
-
-def _train(arguments: list[str]) -> int:
-    from grok.config import RunConfig, field_help, parse_run
-
-    parser = Parser(prog="grok train", add_help=False, allow_abbrev=False)
-    parser.add_argument("experiment", nargs="?")
-    parser.add_argument("-h", "--help", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--retrain", action="store_true")
-    parser.add_argument("--runs_dir", "--runs-dir", type=Path)
-    options, flags = parser.parse_known_args(arguments)
-    if options.experiment is None and not options.help:
-        raise InputError("which experiment? `grok list` shows them, `grok train --help` the rest")
-    config = parse_run(options.experiment, flags) if options.experiment else RunConfig()
-    if options.help:
-        print(TRAIN_USAGE.format(whose=options.experiment or "the default run"))
-        print(field_help(config))
-        return 0
-
-    from grok.lit.train import Interrupted, train
-    from grok.runs import RunStore, default_runs_dir
-
-    store = options.runs_dir or default_runs_dir()
-    try:
-        run = train(config, store, retrain=options.retrain)
-    except Interrupted:
-        _report(RunStore(store).create(config), options.json)
-        raise
-    _report(run, options.json)
-    return 0
-
-
-def _report(run: Any, as_json: bool) -> None:
-    """What happened and where it is."""
-    from grok.runs import plain, summary
-
-    found = summary(run)
-    if as_json:
-        print(json.dumps(plain(found), allow_nan=False))
-    else:
-        from grok.report.terminal import print_summary
-
-        print_summary(found)
 
 
 def _list(arguments: list[str]) -> int:
@@ -190,7 +131,7 @@ def _from(module: str, name: str) -> Callable[[list[str]], int]:
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "train": _train,
+    "train": _from("train", "train"),
     "sweep": _from("sweep", "sweep"),
     "diagram": _from("diagram", "diagram"),
     "correlate": _from("correlate", "correlate"),

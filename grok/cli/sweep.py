@@ -109,19 +109,19 @@ def _report(
     found: Sweep, runs: list[SweepRun], runs_dir: Path, outcome: Outcome | None, as_json: bool
 ) -> None:
     """The runs as they are stored, and what went wrong; None if a signal came."""
-    rows = [_stored(run, runs_dir) for run in runs]
+    rows = [run_row(run, runs_dir) for run in runs]
     if as_json:
         ended = outcome._asdict() if outcome else {}
         print(json.dumps(plain({"sweep": found.name, **ended, "runs": rows}), allow_nan=False))
     else:
-        _print(rows)
+        print_runs(rows)
     if outcome is None:
         print(GOES_ON, file=sys.stderr)
         return
     complain(outcome.busy, outcome.failed)
 
 
-def _stored(run: SweepRun, runs_dir: Path) -> dict[str, Any]:
+def run_row(run: SweepRun, runs_dir: Path) -> dict[str, Any]:
     """One run as it is stored now."""
     from grok.report.terminal import stored_row
 
@@ -133,7 +133,7 @@ def _stored(run: SweepRun, runs_dir: Path) -> dict[str, Any]:
     return {"values": run.values, **row, "acc/test": test_acc}
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
+def print_runs(rows: list[dict[str, Any]]) -> None:
     """The runs as a table: the axes on which they differ, then how each stands."""
     from grok.report.terminal import console, print_rows
 
@@ -164,7 +164,7 @@ def _preview(
     if as_json:
         print(json.dumps(plain({"sweep": found.name, "seconds": seconds, "runs": rows})))
         return
-    _print(rows)
+    print_runs(rows)
     n_done = sum(row["state"] == "done" for row in rows)
     print(f"{len(rows)} runs, {n_done} done; about {duration(seconds)} for the others")
 

@@ -142,11 +142,17 @@ def end(job: Job, status: Any, step: int, **extra: Any) -> None:
     job.ended = status
     if job.tracker is None:
         return
-    found: dict[str, Any] = {f"onset/{name}": value for name, value in reached.items()}
-    found |= fits
-    found |= {f"{family}/keys": ", ".join(keys) for family, keys in keys_found(job.run).items()}
-    found["status"] = status
-    if "steps_per_second" in extra:
-        found["speed/steps_per_second"] = extra["steps_per_second"]
-    job.tracker.summary(found)
+    job.tracker.summary(tracked_summary(job.run))
     job.tracker.finish(0 if job.is_over else 128 + extra["signal"] if "signal" in extra else 1)
+
+
+def tracked_summary(run: Run) -> dict[str, Any]:
+    """What belongs to a run as a whole, as its ``status.json`` says it, under the log keys."""
+    said = run.status()
+    found = {f"onset/{name}": step for name, step in said.get("onset", {}).items()}
+    found |= said.get("growth", {})
+    found |= {f"{family}/keys": ", ".join(keys) for family, keys in keys_found(run).items()}
+    found["status"] = said["status"]
+    if "steps_per_second" in said:
+        found["speed/steps_per_second"] = said["steps_per_second"]
+    return found

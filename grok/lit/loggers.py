@@ -47,8 +47,12 @@ class StoreLogger(Logger):
     def log_run(self, run: int, step: int, values: Mapping[str, float]) -> None:
         """Readings of one run of the stack."""
         self.writers[run].add(step, values)
-        curves = {key: value for key, value in values.items() if not _is_vector(key)}
-        self.trackers[run].log(step, curves)
+        self.trackers[run].log(step, curves(values))
+
+
+def curves(values: Mapping[str, float]) -> dict[str, float]:
+    """The readings that a tracker gets: all but the elements of vectors, such as spectra."""
+    return {key: value for key, value in values.items() if not _is_vector(key)}
 
 
 @cache

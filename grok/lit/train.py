@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback
 
-from grok.config import RunConfig, Schedule
+from grok.config import RunConfig, Schedule, TrackingConfig
 from grok.lit.device import pick_device
 from grok.lit.families import measure_callbacks
 from grok.lit.job import Job, conclude, fail, forget
@@ -21,7 +21,7 @@ from grok.lit.replay import fill, lacking
 from grok.lit.signals import Interrupted, SignalCatcher
 from grok.lit.trainer import fit
 from grok.runs import Run, RunLock, RunStore, default_runs_dir
-from grok.tracking import make_tracker
+from grok.tracking import Tracker, make_tracker
 from grok.training import Stack, is_sparse, is_unfinished, problem_of, restore
 from grok.training.memory import keep_freed_memory
 
@@ -69,6 +69,7 @@ def train_stack(
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
     on_end: Callable[[Run], None] = lambda run: None,
+    tracker_of: Callable[[Run, TrackingConfig], Tracker] = make_tracker,
 ) -> list[Run]:
     """Train runs together as one tensor program; see :func:`train`.
 
@@ -82,6 +83,7 @@ def train_stack(
         progress: Show progress on standard error.
         callbacks: Further Lightning callbacks.
         on_end: Called with each run as soon as nothing is left to do for it.
+        tracker_of: Makes the tracker of a run that is trained.
 
     Raises:
         ValueError: If the runs cannot share a stack, or two of them are the same run.
@@ -108,7 +110,7 @@ def train_stack(
         while left:
             step = min(job.start for job in left)
             together = [job for job in left if job.start == step]
-            caught = _train_jobs(together, progress, callbacks)
+            caught = _train_jobs(together, progress, callbacks, tracker_of)
             left = [job for job in left if not job.is_over]
             if caught is not None and left:
                 raise Interrupted(caught)
@@ -124,7 +126,12 @@ def _fill(job: Job, progress: bool, callbacks: Sequence[Callback]) -> None:
         fill(job.run, job.writer, job.config, families, progress, callbacks)
 
 
-def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) -> int | None:
+def _train_jobs(
+    jobs: list[Job],
+    progress: bool,
+    callbacks: Sequence[Callback],
+    tracker_of: Callable[[Run, TrackingConfig], Tracker],
+) -> int | None:
     """Train runs that stand at the same step; the signal that came meanwhile.
 
     Ends before the last step when half of the runs are over: those that are not go on in a smaller
@@ -151,7 +158,7 @@ def _train_jobs(jobs: list[Job], progress: bool, callbacks: Sequence[Callback]) 
         data.blocks = Blocks(stack.step, configs[0].n_steps, _boundaries(configs[0], own))
         try:
             for job in jobs:
-                job.tracker = job.tracker or make_tracker(job.run, job.config.tracking)
+                job.tracker = job.tracker or tracker_of(job.run, job.config.tracking)
             logger = StoreLogger(writers, [job.tracker for job in jobs if job.tracker])
             if stack.step < configs[0].n_steps:
                 fit(task, data, own, [logger], catcher)

@@ -80,7 +80,7 @@ def run_local(
     left = {k: states[k].left if k in states else c.n_steps for k, c in todo.items()}
     shown = SweepProgress(name or "sweep", left, StatusLine() if progress else None)
     n_workers = workers or default_workers(todo.values())
-    stacks = _stacks(todo, {k: c.n_steps - left[k] for k, c in todo.items()}, n_workers)
+    stacks = stacks_of(todo, {k: c.n_steps - left[k] for k, c in todo.items()}, n_workers)
     n_workers = min(n_workers, len(stacks))
     shown.start(len(skipped), n_workers)
     with SignalCatcher() as catcher:
@@ -111,7 +111,7 @@ def _on_cuda(configs: Iterable[RunConfig]) -> bool:
     return any(pick_device(config.device).type == "cuda" for config in configs)
 
 
-def _stacks(
+def stacks_of(
     todo: Mapping[str, RunConfig], steps: Mapping[str, int], workers: int
 ) -> list[list[RunConfig]]:
     """Runs that are trained together, in the order of their first ones."""

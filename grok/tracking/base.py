@@ -1,6 +1,6 @@
 """What a tracker is, and the one that keeps nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -49,6 +49,10 @@ class Tracker(Protocol):
         """Take values that belong to the run as a whole."""
         ...
 
+    def table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take a table, whose rows have the same columns."""
+        ...
+
     def finish(self, exit_code: int) -> None:
         """Close the copy; 0 means that the run is done."""
         ...
@@ -64,6 +68,9 @@ class NoTracker:
         """Do nothing."""
 
     def summary(self, values: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Do nothing."""
 
     def finish(self, exit_code: int) -> None:

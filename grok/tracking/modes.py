@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from grok.config import TrackingConfig
 from grok.inputs import InputError
 from grok.tracking.base import NoTracker, StoredRun, Tracker
-from grok.tracking.wandb_run import WandbTracker
+from grok.tracking.wandb_run import WandbTracker, sweep_method
 
 Mode = Literal["offline", "online", "disabled"]
 """``offline`` writes W&B's files into the run's directory; ``wandb sync`` sends them later."""
@@ -41,18 +41,42 @@ def resolve_mode(
     return mode
 
 
-def make_tracker(
-    run: StoredRun, tracking: TrackingConfig, sweep_method: str | None = None
-) -> Tracker:
+def make_tracker(run: StoredRun, tracking: TrackingConfig) -> Tracker:
     """The tracker that a config asks for.
 
     Args:
         run: The run.
         tracking: How it is tracked.
-        sweep_method: Search method of the W&B sweep the run belongs to, where it is known.
 
     Raises:
         InputError: As :func:`resolve_mode` and :class:`WandbTracker` do.
     """
-    mode = resolve_mode(tracking.mode, os.environ, sweep_method)
+    mode = resolve_mode(tracking.mode, os.environ)
     return NoTracker() if mode == "disabled" else WandbTracker(run, tracking, mode)
+
+
+def agent_tracker(
+    run: StoredRun, tracking: TrackingConfig, config: Mapping[str, Any] | None = None
+) -> tuple[Tracker, int]:
+    """The tracker of the W&B run that an agent has made, and the last step that it has; -1 if none.
+
+    Args:
+        run: What is trained.
+        tracking: How it is tracked.
+        config: What is shown as the config, by dotted name; default all of the run's.
+
+    Raises:
+        InputError: As for :func:`make_tracker`; also if a bayes sweep would never see its metric.
+    """
+    mode = resolve_mode(tracking.mode, os.environ)
+    if mode != "online":
+        resolve_mode(tracking.mode, os.environ, sweep_method())
+    if mode == "disabled":
+        return NoTracker(), -1
+    tracker = WandbTracker(run, tracking, mode, config)
+    return tracker, tracker.step_before
+
+
+def is_under_agent() -> bool:
+    """Whether a W&B agent has started this process."""
+    return bool(os.environ.get("WANDB_SWEEP_ID"))

@@ -4,11 +4,12 @@ import json
 import logging
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from grok.config import TrackingConfig, flatten, to_dict
+from grok.tracking.agreement import ConfigMismatch, check_config
 from grok.tracking.base import StoredRun
 
 INIT_TIMEOUT = 30.0
@@ -17,10 +18,6 @@ FINISH_TIMEOUT = 60.0
 """Seconds the last upload may take; W&B's own default waits without end."""
 
 _log = logging.getLogger("grok")
-
-
-class ConfigMismatch(ValueError):
-    """W&B recorded another value of a field than the run uses."""
 
 
 class WandbTracker:
@@ -39,6 +36,7 @@ class WandbTracker:
         run: The run; its files lie under ``<run.dir>/wandb``.
         tracking: Project, entity, group and tags.
         mode: Where the copy goes.
+        config: What is shown as the run's config, by dotted name; default all of it.
 
     Raises:
         ConfigMismatch: If W&B recorded another config than the run's. A sweep file does that
@@ -46,12 +44,17 @@ class WandbTracker:
     """
 
     def __init__(
-        self, run: StoredRun, tracking: TrackingConfig, mode: Literal["offline", "online"]
+        self,
+        run: StoredRun,
+        tracking: TrackingConfig,
+        mode: Literal["offline", "online"],
+        config: Mapping[str, Any] | None = None,
     ) -> None:
         self._last_step: int | None = None
         self._works = True
+        config = flatten(to_dict(run.config)) if config is None else config
         try:
-            self._run = _init(run, tracking, mode)
+            self._run = _init(run, tracking, mode, config)
         except load_wandb(mode).Error as error:
             if mode == "offline":
                 raise
@@ -59,9 +62,9 @@ class WandbTracker:
             reason = str(error).partition("\n")[0]
             _log.warning("W&B cannot be reached, so this run is tracked offline: %s", reason)
             # W&B keeps the id of a failed start in use until the process ends.
-            self._run = _init(run, tracking, mode, run_id=f"{run.key}-offline")
+            self._run = _init(run, tracking, mode, config, run_id=f"{run.key}-offline")
         self._mode = mode
-        self._agree_on_config(flatten(to_dict(run.config)))
+        self._agree_on_config(config)
         self._run.define_metric("*", step_metric="step")
 
     @property
@@ -73,6 +76,24 @@ class WandbTracker:
     def where(self) -> str | None:
         """The page, or the directory of the offline files."""
         return self.url or str(self._file.parent)
+
+    @property
+    def step_before(self) -> int:
+        """Last step that the server has of an earlier part of this run; -1 if none."""
+        step = self._run.summary.get("step") if self._run.resumed else None
+        return step if isinstance(step, int) else -1
+
+    def table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take a table, whose rows have the same columns. Never raises."""
+        if not self._works or not rows:
+            return
+        columns = list(rows[0])
+        data = [[row[column] for column in columns] for row in rows]
+        try:
+            made = load_wandb(self._mode).Table(columns=columns, data=data, allow_mixed_types=True)
+            self._run.log({name: made})
+        except Exception as error:
+            self._give_up("at the table", error)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Take the readings of one step. Never raises; after a failure takes no more."""
@@ -144,19 +165,6 @@ class WandbTracker:
             )
 
 
-def check_config(ours: Mapping[str, Any], recorded: Mapping[str, Any]) -> None:
-    """Check that every field of ours was recorded with our value; others may be there too.
-
-    Raises:
-        ConfigMismatch: Names the first field that differs, and both values.
-    """
-    for key, value in ours.items():
-        if key not in recorded:
-            raise ConfigMismatch(f"W&B did not record {key}, which is {value!r} here")
-        if recorded[key] != value:
-            raise ConfigMismatch(f"W&B recorded {key}={recorded[key]!r}, but it is {value!r} here")
-
-
 def stored_summary(path: Path, timeout: float = 30.0) -> Mapping[str, Any] | None:
     """Last values of all keys in a ``.wandb`` file, by W&B's own reader.
 
@@ -185,6 +193,17 @@ def stored_summary(path: Path, timeout: float = 30.0) -> Mapping[str, Any] | Non
     return summary if isinstance(summary, dict) else None
 
 
+def sweep_method() -> str | None:
+    """Search method of the sweep whose agent started this process; None if nobody tells."""
+    names = (os.environ.get(f"WANDB_{part}") for part in ("ENTITY", "PROJECT", "SWEEP_ID"))
+    try:
+        found = load_wandb("online").Api(timeout=10).sweep("/".join(name for name in names if name))
+        return found.config.get("method")
+    except Exception as error:  # of many kinds: no key, no server, no such sweep
+        _log.debug("the method of the sweep is not known: %s", error)
+        return None
+
+
 def _core() -> str:
     """W&B's program of this environment; one that is not there fails when it is started."""
     return str(Path(load_wandb("offline").__file__).with_name("bin") / "wandb-core")
@@ -200,7 +219,13 @@ def load_wandb(mode: str) -> Any:
     return wandb
 
 
-def _init(run: StoredRun, tracking: TrackingConfig, mode: str, run_id: str | None = None) -> Any:
+def _init(
+    run: StoredRun,
+    tracking: TrackingConfig,
+    mode: str,
+    config: Mapping[str, Any],
+    run_id: str | None = None,
+) -> Any:
     wandb = load_wandb(mode)
     # An agent has chosen both; W&B finds them in the environment.
     name = None if os.environ.get("WANDB_SWEEP_ID") else run.key
@@ -211,7 +236,7 @@ def _init(run: StoredRun, tracking: TrackingConfig, mode: str, run_id: str | Non
         entity=tracking.entity or None,
         group=tracking.group or None,
         tags=list(tracking.tags),
-        config=flatten(to_dict(run.config)),
+        config=dict(config),
         dir=str(run.dir),
         mode=mode,
         resume="allow",

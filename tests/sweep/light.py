@@ -15,13 +15,16 @@ def _post(path: str, body: object) -> None:
 
 
 def main() -> int:
-    """``light.py FILE --code=C``: appends a line to the file and exits with C."""
-    code = int(sys.argv[2].removeprefix("--code=")) % 10
+    """``light.py FILE --code=C``: appends a line, tells a loss of C and exits with C modulo 10."""
+    number = float(sys.argv[2].removeprefix("--code="))
+    code = int(number) % 10
     with Path(sys.argv[1]).open("a") as out:
         out.write(f"{sys.argv[2]}\n")
     variables = {"name": _RUN, "config": json.dumps({"code": {"value": code}})}
     _post("graphql", {"query": "mutation UpsertBucket(", "variables": variables})
-    end = {"files": {}, "complete": True, "exitcode": code}
+    history = {"offset": 0, "content": [json.dumps({"step": 1, "loss/test": number})]}
+    files = {"wandb-history.jsonl": history}
+    end = {"files": files, "complete": True, "exitcode": code}
     _post(f"files/local/grok/{_RUN}/file_stream", end)
     return code
 

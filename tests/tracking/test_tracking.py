@@ -21,7 +21,6 @@ from grok.tracking import (
     resolve_mode,
     stored_summary,
 )
-from grok.tracking.wandb_run import check_config
 
 OFFLINE = TrackingConfig(project="tests", group="a group", tags=("one", "two"))
 AGENT = {"WANDB_SWEEP_ID": "s1"}

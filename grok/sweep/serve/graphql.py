@@ -83,7 +83,7 @@ def _sweep(queue: Queue, variables: Variables) -> dict[str, Any]:
         return {"project": {"sweep": None}}
     absent = (
         "description createdAt heartbeatAt updatedAt earlyStopJobRunning bestLoss controller "
-        "scheduler"
+        "scheduler displayName runCount runCountExpected"
     )
     config = sweep["config"]
     found: dict[str, Any] = {"id": sweep["id"], "name": sweep["id"], "state": sweep["state"]}
@@ -128,6 +128,7 @@ _OPERATIONS: dict[str, Callable[[Queue, Variables], dict[str, Any]]] = {
     "UpsertSweep": _upsert_sweep,
     "SweepWithRuns": _sweep,
     "GetSweepState": _sweep,
+    "GetSweep": lambda queue, variables: _sweep(queue, {"sweep": variables.get("name")}),
     "CreateAgent": _create_agent,
     "Heartbeat": _heartbeat,
     "UpsertBucket": _upsert_bucket,

@@ -1,0 +1,135 @@
+"""``grok train``."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from grok.cli.common import Parser
+from grok.inputs import InputError
+
+USAGE = """\
+usage: grok train EXPERIMENT [--field=value ...]
+
+EXPERIMENT is a name (`grok list`), paper/name, or the path of a YAML file. A run that was
+interrupted goes on; a finished one is shown again.
+
+  --seed=S           the split, initialisation and order seeds at once
+  --n_steps=N        updates; more than before resumes the run
+  --seeds=S,S,...    a run for each of these seeds, in this process
+  --over=FIELD=V,V   a run for each of these values; again for another field. Under a W&B agent
+                     all runs are one W&B run: their mean, and a table of them
+  --runs_dir=DIR     where runs are stored (default: $GROK_RUNS, else runs/)
+  --json             print one JSON object and nothing else on standard output
+  --retrain          forget what is stored of this run and start anew
+  --debug            show the traceback of an error
+
+Fields of the run, with the values of {whose}:"""
+
+
+def train(arguments: list[str]) -> int:
+    """Train the run of an experiment, or several that differ in seeds and other fields.
+
+    Raises:
+        InputError: If the experiment, a flag or an option cannot be used.
+        Interrupted: After a signal, when what is stored has been shown.
+    """
+    # A run that W&B gives to an agent once more comes with a flag for W&B itself.
+    arguments = [word for word in arguments if not word.startswith("--_wandb=")]
+    options, flags = _options(arguments)
+    if options.help:
+        _help(options.experiment, flags)
+        return 0
+    if options.experiment is None:
+        raise InputError("which experiment? `grok list` shows them, `grok train --help` the rest")
+    from grok.sweep.file import SweepRun
+
+    cells = [SweepRun(*cell) for cell in _cells(options, flags)]
+
+    from grok.lit.signals import Interrupted
+    from grok.runs import default_runs_dir
+    from grok.sweep.together import train_together
+
+    store = options.runs_dir or default_runs_dir()
+    try:
+        train_together([cell.config for cell in cells], store, retrain=options.retrain)
+    except Interrupted:
+        _report(cells, store, options.json)
+        raise
+    _report(cells, store, options.json)
+    return 0
+
+
+def _options(arguments: list[str]) -> tuple[Any, list[str]]:
+    parser = Parser(prog="grok train", add_help=False, allow_abbrev=False)
+    parser.add_argument("experiment", nargs="?")
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--seeds")
+    parser.add_argument("--over", action="append", default=[])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--retrain", action="store_true")
+    parser.add_argument("--runs_dir", "--runs-dir", type=Path)
+    return parser.parse_known_args(arguments)
+
+
+def _help(experiment: str | None, flags: Sequence[str]) -> None:
+    from grok.config import RunConfig, field_help, parse_run
+
+    config = parse_run(experiment, flags) if experiment else RunConfig()
+    print(USAGE.format(whose=experiment or "the default run"))
+    print(field_help(config))
+
+
+def _cells(options: Any, flags: list[str]) -> list[tuple[dict[str, Any], Any]]:
+    """The runs asked for, each with its values on the axes; without axes it is one."""
+    from grok.config import parse_run
+    from grok.sweep.cells import configs_of
+
+    axes = _axes(options.seeds, options.over)
+    given = {flag.partition("=")[0].removeprefix("--") for flag in flags}
+    if twice := sorted(given & set(axes)):
+        raise InputError(f"{twice[0]} is given twice: as one value and as several")
+
+    def parse(values: dict[str, Any]) -> Any:
+        return parse_run(options.experiment, [*flags, *(f"--{k}={v}" for k, v in values.items())])
+
+    try:
+        return configs_of(axes, parse)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def _axes(seeds: str | None, over: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Values of each field that has several, as they stand on the command line."""
+    axes: dict[str, tuple[str, ...]] = {}
+    for text in ([] if seeds is None else [f"seed={seeds}"]) + list(over):
+        name, is_given, values = text.partition("=")
+        found = tuple(value.strip() for value in re.split(r",(?![^\[]*\])", values))
+        if not is_given or "" in found:
+            raise InputError(f"over={text}: expected FIELD=VALUE,VALUE such as optim.lr=0.1,0.2")
+        if name == "seed" and not all(re.fullmatch("[0-9]+", value) for value in found):
+            raise InputError(f"seeds={values}: expected whole numbers such as 456,789")
+        if name in axes or len(set(found)) < len(found):
+            raise InputError(f"{name}: the same field or value twice")
+        axes[name] = found
+    return axes
+
+
+def _report(cells: Sequence[Any], store: Path, as_json: bool) -> None:
+    """What happened and where it is."""
+    from grok.runs import RunStore, plain, summary
+
+    if len(cells) > 1:
+        from grok.cli.sweep import print_runs, run_row
+
+        rows = [run_row(cell, store) for cell in cells]
+        print(json.dumps(plain({"runs": rows}), allow_nan=False)) if as_json else print_runs(rows)
+        return
+    found = summary(RunStore(store).create(cells[0].config))
+    if as_json:
+        print(json.dumps(plain(found), allow_nan=False))
+    else:
+        from grok.report.terminal import print_summary
+
+        print_summary(found)

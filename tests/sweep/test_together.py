@@ -1,0 +1,104 @@
+"""Several runs of one ``grok train``."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grok.runs import RunStore
+from tests.running import FLAGS, assert_same, command
+
+TINY = ["train", "inductive_bias/readout_scale", *FLAGS, "--n_steps=60"]
+
+
+def test_seeds_and_values_give_the_runs_that_train_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    axes = ["--seeds", "1,2", "--over=model.readout_scale=0.5,1.5", "--json"]
+    done = command(capsys, *TINY, f"--runs_dir={tmp_path / 'together'}", *axes)
+    assert done.code == 0
+    rows = json.loads(done.out)["runs"]
+    assert [(row["values"]["seed"], row["values"]["model.readout_scale"]) for row in rows] == [
+        ("1", "0.5"),
+        ("1", "1.5"),
+        ("2", "0.5"),
+        ("2", "1.5"),
+    ]
+    alone = ["--seed=2", "--model.readout_scale=0.5", f"--runs_dir={tmp_path / 'alone'}"]
+    assert command(capsys, *TINY, *alone).code == 0
+    (run,) = RunStore(tmp_path / "alone").runs()
+    assert rows[2]["run"] == run.key
+    assert_same(run, RunStore(tmp_path / "together").find(run.key))
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--seeds=1,x"], "seeds=1,x: expected whole numbers"),
+        (["--seeds=1,2", "--seed=3"], "seed is given twice"),
+        (["--over=optim.lr"], "expected FIELD=VALUE,VALUE"),
+        (["--over=optim.lr=0.1,0.1"], "the same field or value twice"),
+        (["--over=optim.lrr=0.1,0.2"], "optim.lrr"),
+        (["--over=optim.lr=0.1,off"], "optim.lr"),
+    ],
+)
+def test_axes_that_cannot_be_used_are_one_line(
+    flags: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = command(capsys, *TINY, f"--runs_dir={tmp_path}", *flags)
+    assert done.code == 2
+    assert words in done.err
+    assert done.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_flag_for_wandb_itself_is_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--n_steps=1", "--_wandb={'code_path': 'x'}", "--json"]
+    assert command(capsys, *TINY, f"--runs_dir={tmp_path}", *flags).code == 0
+
+
+def _under_an_agent(store: Path, *flags: str) -> dict[str, Any]:
+    """Train as an agent's child would, with the copy kept here; what the copy holds."""
+    agent = {"WANDB_SWEEP_ID": "s1", "WANDB_RUN_ID": "r1", "WANDB_MODE": "offline"}
+    closed = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": 40 * "a"}
+    code = "import sys; from grok.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = [word for word in TINY if "tracking" not in word]
+    subprocess.run(
+        [sys.executable, "-c", code, *words, f"--runs_dir={store}", *flags],
+        env={**os.environ, **agent, **closed, "WANDB_ERROR_REPORTING": "false"},
+        check=True,
+        capture_output=True,
+    )
+    (file,) = store.glob("*/wandb/offline-run-*-r1/*.wandb")
+    reader = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
+    found = subprocess.run(reader, check=True, capture_output=True, text=True).stdout
+    records = [json.loads(line) for line in found.splitlines()]
+    (config,) = [r["run"]["config"]["update"] for r in records if r["type"] == "run"]
+    return {
+        "config": config,
+        "rows": [r["history"]["item"] for r in records if r["type"] == "history"],
+        "exit": [r["exit"].get("exit_code", 0) for r in records if r["type"] == "exit"],
+    }
+
+
+@pytest.mark.slow
+def test_under_an_agent_all_are_one_run_of_wandb_with_their_mean(tmp_path: Path) -> None:
+    found = _under_an_agent(tmp_path, "--seeds=1,2")
+    assert found["exit"] == [0]
+    assert found["config"]["data.split_seed"] == [1, 2]
+    assert found["config"]["n_steps"] == 60
+    means = {row["step"]: row["loss/test"] for row in found["rows"] if "loss/test" in row}
+    assert [row["runs.nrows"] for row in found["rows"] if "runs.nrows" in row] == [2]
+    series = [run.series("loss/test") for run in RunStore(tmp_path).runs()]
+    steps = series[0][0]
+    assert list(means) == steps.tolist()
+    np.testing.assert_allclose(
+        list(means.values()), np.mean([values for _, values in series], axis=0), rtol=1e-12
+    )
