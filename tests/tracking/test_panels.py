@@ -1,0 +1,131 @@
+"""The list of panels draws what runs log, and nothing else."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grok.claims import PAPERS as PAPERS_WITH_CLAIMS
+from grok.config import CheckpointConfig, MeasuresConfig, RunConfig, Schedule, TrackingConfig
+from grok.config.measures import readable_on
+from grok.inputs import InputError
+from grok.keys import FAMILY_MEANINGS, KEYS, find_key
+from grok.lit.train import train
+from grok.runs import Run
+from grok.tracking.dashboard import metric_regex
+from grok.tracking.panel import Panel
+from grok.tracking.panels import CURVES, PAPERS, sections
+from tests.builders import sequences, tiny
+from tests.running import measures
+from tests.tracking.test_tracking import files, inspect, rows
+from tests.toys import toy
+
+PANELS = [panel for section in sections() for panel in section.panels]
+PATTERNS = {row.pattern: row for row in KEYS}
+EVERY_OTHER = Schedule(every=2)
+
+
+def unknown(panels: Iterable[Panel]) -> list[str]:
+    """Keys of panels that the table of keys does not have."""
+    keys = [key for panel in panels for key in panel.keys]
+    return [k for k in keys if k not in PATTERNS and ("<" in k or find_key(k) is None)]
+
+
+def unlogged(panels: Iterable[Panel], logged: Iterable[str]) -> list[str]:
+    """Keys of panels of which no logged key is one."""
+    each = [(panel, key) for panel in panels for key in panel.keys]
+    return [key for panel, key in each if not replace(panel, keys=(key,)).of(logged)]
+
+
+def test_every_key_of_a_panel_is_in_the_table() -> None:
+    assert unknown(PANELS) == []
+    misspelt = [Panel("a", ("los/train",)), Panel("b", ("attn/entropy/<layr>", "loss/test"))]
+    assert unknown(misspelt) == ["los/train", "attn/entropy/<layr>"]
+
+
+def test_every_measure_family_has_a_panel() -> None:
+    assert set(FAMILY_MEANINGS) <= {panel.family for panel in PANELS}
+    assert {panel.kind for panel in PANELS} == {"line", "scalar", "heatmap"}
+
+
+def test_titles_are_different_where_they_stand_together() -> None:
+    for section in sections():
+        titles = [panel.title for panel in section.panels]
+        assert len(set(titles)) == len(titles), section.title
+
+
+def test_a_heat_map_is_of_one_pattern_and_its_spectrum_is_no_curve() -> None:
+    for panel in PANELS:
+        vectors = [key for key in panel.keys if key in PATTERNS and PATTERNS[key].is_vector]
+        assert vectors == (list(panel.keys) if panel.kind == "heatmap" else []), panel.title
+        assert panel.kind != "heatmap" or len(panel.keys) == 1
+
+
+def test_a_pattern_stands_for_what_a_run_has_of_it_in_the_order_of_its_layers() -> None:
+    panel = Panel("a", ("loss/test", "attn/entropy/<layer>", "loss/train"))
+    logged = ["loss/train", "attn/entropy/10", "attn/entropy/2", "attn/entropy/2/0", "acc/test"]
+    assert panel.of(logged) == ["attn/entropy/2", "attn/entropy/10", "loss/train"]
+    assert unlogged([panel], logged) == ["loss/test"]
+
+
+def test_a_paper_has_the_curves_and_the_panels_of_its_figures() -> None:
+    assert list(PAPERS) == list(PAPERS_WITH_CLAIMS)
+    for paper, title in PAPERS.items():
+        curves, figures = sections(paper.replace("-", "_"))
+        assert (curves, figures.title) == (CURVES, title)
+        expected = [panel for panel in PANELS if paper in panel.papers]
+        assert list(figures.panels) == expected != []
+    with pytest.raises(InputError, match="'x'; there are: inductive-bias, progress-measures"):
+        sections("x")
+
+
+def all_families(config: RunConfig) -> RunConfig:
+    """The run with every family that can be read on it, and its copy offline."""
+    families = {
+        name: replace(getattr(MeasuresConfig(), name), enabled=True, schedule=EVERY_OTHER)
+        for name in readable_on(config.problem)
+    }
+    families["dynamics"] = replace(families["dynamics"], lag=2)
+    return tracked(replace(config, measures=MeasuresConfig(**families)))
+
+
+def tracked(config: RunConfig) -> RunConfig:
+    kept = CheckpointConfig(every=2)
+    return replace(config, n_steps=2, checkpoint=kept, tracking=TrackingConfig(mode="offline"))
+
+
+def on_wandb(run: Run) -> set[str]:
+    """Keys in the history and the summary of the run's W&B file."""
+    (path,) = files(run)
+    summary = json.loads(inspect(path, "--summary"))["summary"]
+    return {key for row in rows(path) for key in row} | set(summary)
+
+
+@pytest.mark.slow
+def test_what_panels_show_is_what_runs_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    problems = ("digit_addition", "repeated_subsequence", "majority")
+    task = measures(task=EVERY_OTHER)
+    configs = [
+        all_families(tiny()),
+        tracked(toy(dim=2, measures=measures(task=EVERY_OTHER, repr=EVERY_OTHER))),
+        *(tracked(sequences(problem, measures=task)) for problem in problems),
+    ]
+    runs = [train(config, tmp_path, progress=False) for config in configs]
+    copied = set().union(*map(on_wandb, runs))
+    stored = {key for run in runs for key in run.readings().columns}
+
+    there = [panel for panel in PANELS if panel.is_on_wandb]
+    assert unlogged(there, copied) == []
+    elsewhere = [panel for panel in PANELS if not panel.is_on_wandb]
+    assert unlogged(elsewhere, stored) == []
+    assert [panel.of(copied) for panel in elsewhere] == [[]] * len(elsewhere)
+
+    # W&B finds keys by an expression of its own, which must mean the same.
+    for panel in there:
+        found = {key for key in copied if re.search(metric_regex(panel.keys), key)}
+        assert found == set(panel.of(copied)), panel.title
