@@ -6,12 +6,13 @@ in ``pyproject.toml``, and the round trip is tested.
 
 import hashlib
 import re
+import warnings
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from grok.inputs import InputError
-from grok.tracking.panel import Panel, Section
+from grok.tracking.panel import FIELD, Panel, Section, key_regex
 from grok.tracking.wandb_run import load_wandb
 
 STEP = "step"
@@ -69,7 +70,7 @@ def workspace(
             settings=lib.ws.WorkspaceSettings(x_axis=STEP, max_runs=MAX_RUNS),
             runset_settings=lib.ws.RunsetSettings(
                 filters=f"Metric('Group') == {literal}" if group else "",
-                groupby=[lib.wr.Metric("Group")] if is_grouped else [],
+                groupby=[lib.expr.Metric("Group")] if is_grouped else [],
             ),
         )
     except ValueError as error:
@@ -128,13 +129,16 @@ def _library() -> Any:
     """The parts of ``wandb-workspaces``, wandb being told to keep quiet before."""
     load_wandb("online")
     try:
-        import wandb_workspaces.reports.v2 as wr
-        import wandb_workspaces.workspaces as ws
-        from wandb_workspaces.workspaces import internal
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # what it asks pydantic for
+            import wandb_workspaces.reports.v2 as wr
+            import wandb_workspaces.workspaces as ws
+            from wandb_workspaces import expr
+            from wandb_workspaces.workspaces import internal
     except ImportError as error:
         line = "wandb-workspaces is not installed: pip install 'grokking-lab[dashboard]'"
         raise InputError(line) from error
-    return SimpleNamespace(wr=wr, ws=ws, internal=internal)
+    return SimpleNamespace(expr=expr, internal=internal, wr=wr, ws=ws)
 
 
 def _section(lib: Any, section: Section, is_open: bool) -> Any:
@@ -150,7 +154,7 @@ def _panel(lib: Any, panel: Panel) -> Any:
     if panel.kind == "scalar":
         made = lib.wr.BarPlot(title=panel.title, metrics=list(panel.keys))
     else:
-        has_patterns = any("<" in key for key in panel.keys)
+        has_patterns = any(re.search(FIELD, key) for key in panel.keys)
         made = lib.wr.LinePlot(
             title=panel.title,
             x=STEP,
@@ -165,9 +169,8 @@ def _panel(lib: Any, panel: Panel) -> Any:
 
 
 def metric_regex(keys: Sequence[str]) -> str:
-    """Regular expression for keys and patterns, without what only Python's can do."""
-    each = (re.sub(r"<\w+>", "[^/]+", re.escape(key)) for key in keys)
-    return f"^(?:{'|'.join(each)})$"
+    """The expression by which W&B finds the keys of a panel that has patterns."""
+    return f"^(?:{'|'.join(map(key_regex, keys))})$"
 
 
 def _reason(error: Exception) -> str:

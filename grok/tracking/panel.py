@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from grok.keys import find_key
+from grok.keys import Key, find_key
+
+FIELD = r"<\w+>"
+"""What stands in a pattern for a layer, head, frequency and so on."""
 
 
 @dataclass(frozen=True)
@@ -15,8 +18,8 @@ class Panel:
     title: str
     """What is on the y-axis."""
     keys: tuple[str, ...]
-    """Log keys, or patterns of :data:`grok.keys.KEYS` such as ``attn/entropy/<layer>``, which stand
-    for all that a run has of them."""
+    """Log keys, or patterns such as ``attn/entropy/<layer>`` that stand for all that a run has of
+    them; each is in :data:`grok.keys.KEYS`."""
     kind: Literal["line", "scalar", "heatmap"] = "line"
     """Curves over the step; one number a run, of its summary; or, for keys of one pattern, colour
     over the step and what the field of the pattern counts."""
@@ -31,8 +34,8 @@ class Panel:
 
     @property
     def family(self) -> str:
-        """Measure family of its first key; empty if no row of the table has it."""
-        row = find_key(self.keys[0])
+        """Measure family of its first key; empty if the table of keys does not have it."""
+        row = find_row(self.keys[0])
         return row.family if row else ""
 
     def of(self, logged: Iterable[str]) -> list[str]:
@@ -41,9 +44,18 @@ class Panel:
         return sorted(found, key=lambda key: (found[key], _natural(key)))
 
     def _place(self, key: str) -> int | None:
-        row = find_key(key)
-        names = [key] + ([row.pattern] if row else [])
-        return next((self.keys.index(name) for name in names if name in self.keys), None)
+        each = enumerate(self.keys)
+        return next((at for at, name in each if re.fullmatch(key_regex(name), key)), None)
+
+
+def key_regex(key: str) -> str:
+    """Regular expression of a key or pattern, without what only Python's can do."""
+    return re.sub(FIELD, "[^/]+", re.escape(key))
+
+
+def find_row(key: str) -> Key | None:
+    """Row of the table that a key or pattern of a panel belongs to; None when it is in no row."""
+    return find_key(re.sub(FIELD, "all", key))  # any field may be called that, a set must be
 
 
 def _natural(key: str) -> list[tuple[bool, int, str]]:

@@ -54,8 +54,8 @@ FAMILIES = (
         (
             Panel("Norm of the parameters", ("norm/theta/all",), log_y=True, papers=(IB, PM, NG)),
             Panel(
-                "Norm of each tensor and set",
-                ("norm/theta/all", "norm/theta/<set>", "norm/theta/<parameter>"),
+                "Norm of each tensor, and of sets",
+                ("norm/theta/<parameter>",),
                 log_y=True,
                 papers=(NG,),
             ),
