@@ -55,7 +55,8 @@ def key_regex(key: str) -> str:
 
 def find_row(key: str) -> Key | None:
     """Row of the table that a key or pattern of a panel belongs to; None when it is in no row."""
-    return find_key(re.sub(FIELD, "all", key))  # any field may be called that, a set must be
+    # A set of parameters is called "all", a parameter is not; other fields are called anything.
+    return find_key(re.sub(FIELD, "all", key)) or find_key(re.sub(FIELD, "0", key))
 
 
 def _natural(key: str) -> list[tuple[bool, int, str]]:
