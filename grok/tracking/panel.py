@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from grok.keys import Key, find_key
@@ -48,6 +49,7 @@ class Panel:
         return next((at for at, name in each if re.fullmatch(key_regex(name), key)), None)
 
 
+@cache
 def key_regex(key: str) -> str:
     """Regular expression of a key or pattern, without what only Python's can do."""
     return re.sub(FIELD, "[^/]+", re.escape(key))
