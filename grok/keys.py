@@ -1094,5 +1094,6 @@ _FIELDS = {"set": _SET, "parameter": rf"(?!{_SET}$)[^/]+"}
 """What stands for a field that is not any text without a slash; no parameter is named like a set."""
 
 
+@cache
 def _regex(pattern: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"<([a-z_]+)>", lambda m: _FIELDS.get(m[1], "[^/]+"), pattern))

@@ -25,6 +25,7 @@ A laboratory for grokking research.
   grok theory WHAT [--p P]                    what a theory predicts, with no network
   grok measure CHECKPOINT ...                 every measure on stored or published checkpoints
   grok convert CHECKPOINT -o FILE --to=LAYOUT a checkpoint in another layout
+  grok dashboard push [--project=P]           the panels of all measures as a W&B workspace
   grok list [WHAT]                            experiments, sweeps, measures, claims, stored runs
   grok export RUN ... -o FILE                 readings as .csv or .parquet
   grok rm RUN ...                             remove stored runs
@@ -139,6 +140,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "theory": _from("theory", "theory"),
     "measure": _from("measure", "measure"),
     "convert": _from("measure", "convert"),
+    "dashboard": _from("dashboard", "dashboard"),
     "list": _list,
     "export": _from("store", "export"),
     "rm": _from("store", "remove"),
