@@ -67,6 +67,7 @@ def _quiet_lightning() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=r".*GPU available but not used.*")
+            warnings.filterwarnings("ignore", message=r".*`srun` command is available.*")
             # Lightning 2.6 asks torch 2.13 about pytrees in a way that is deprecated there.
             warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec.*")
             yield

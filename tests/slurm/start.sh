@@ -30,7 +30,7 @@ mkdir -p "$state" /run/munge "$(dirname "$conf")"
 chown munge: /run/munge
 host=$(hostname -s)
 # Nothing of the kernel's control groups, so that it runs in a container. Two partitions, of which
-# `urgent` preempts; a requeued job may start at once (sched_requeue below has the rest).
+# `urgent` preempts; which is how SIGUSR2 and requeueing can be tried.
 cat >"$conf" <<END
 ClusterName=grok
 SlurmctldHost=$host(127.0.0.1)
