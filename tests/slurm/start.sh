@@ -19,7 +19,7 @@ answers && exit 0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-if ! command -v slurmctld slurmd sbatch munged >/dev/null; then
+if ! { type slurmctld && type slurmd && type sbatch && type munged; } >/dev/null 2>&1; then
   command -v apt-get >/dev/null || without "apt-get is missing"
   export DEBIAN_FRONTEND=noninteractive
   try apt-get update
@@ -30,7 +30,7 @@ mkdir -p "$state" /run/munge "$(dirname "$conf")"
 chown munge: /run/munge
 host=$(hostname -s)
 # Nothing of the kernel's control groups, so that it runs in a container. Two partitions, of which
-# `urgent` preempts; which is how SIGUSR2 and requeueing can be tried.
+# `urgent` preempts the other.
 cat >"$conf" <<END
 ClusterName=grok
 SlurmctldHost=$host(127.0.0.1)
