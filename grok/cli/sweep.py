@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grok.cli.common import GOES_ON, Parser, check_workers, complain, with_seeds
+from grok.cli.slurm_options import add_slurm_options, check_engine
 from grok.config import RunConfig, run_key
 from grok.inputs import InputError
 from grok.runs import Run, default_runs_dir, plain
@@ -32,7 +33,25 @@ was interrupted goes on, and what fails does not stop the others.
   --json             print one JSON object and nothing else on standard output
   --debug            show the traceback of an error
 
-Exit code 0: all runs are done; 1: some failed or are being trained elsewhere.
+With --engine slurm the runs that are not done are submitted as one array job (default: --engine
+local), through submitit: pip install 'grokking-lab[slurm]'. Each task trains a shard as above, its
+stacks whole. Before the time limit and at preemption the runs checkpoint and the task is requeued.
+
+  --workers=N            tasks of the array at most (default: 16)
+  --wait                 wait for the job and end as the local engine does
+  --dry-run              the script for sbatch and the shards; needs no Slurm
+  --slurm.partition=P    partition (default: the cluster's)
+  --slurm.time=MINUTES   time limit of a task (default: 60)
+  --slurm.cpus=N         cores of a task (default: threads of a run)
+  --slurm.mem=M          memory of a task, such as 8G
+  --slurm.account=A      account
+  --slurm.gres=G         such as gpu:1; its runs are then stacked for a GPU
+  --slurm.extra=KEY=V    any other option of sbatch, such as qos=high; may be repeated
+
+The command returns at once. Logs are in <runs_dir>/slurm, which all nodes must see; `squeue` shows
+the job, --dry-run how the runs stand. Submitted twice, a run is still trained once.
+
+Exit code 0: all runs are done, or submitted; 1: some failed or are being trained elsewhere.
 """
 
 
@@ -57,6 +76,10 @@ def sweep(arguments: list[str]) -> int:
     found = read_sweep(options.sweep)
     runs = _shard(found.runs(flags), options.shard)
     runs_dir = options.runs_dir or default_runs_dir()
+    if options.engine == "slurm":
+        from grok.cli.slurm import run_on_slurm
+
+        return run_on_slurm(found, runs, runs_dir, options)
     if options.dry_run:
         _preview(found, runs, runs_dir, options.workers, options.json)
         return 0
@@ -74,10 +97,13 @@ def _options(arguments: list[str]) -> tuple[Any, list[str]]:
     for flag in ("--retrain", "--json"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--dry-run", "--dry_run", action="store_true")
+    parser.add_argument("--engine", choices=("local", "slurm"), default="local")
+    add_slurm_options(parser)
     options, flags = parser.parse_known_args(arguments)
     if options.sweep is None:
         raise InputError("which sweep? `grok list sweeps` shows them")
     check_workers(options.workers)
+    check_engine(options, flags)
     return options, with_seeds(flags, options.seeds)
 
 
@@ -99,13 +125,13 @@ def _run(found: Sweep, runs: list[SweepRun], runs_dir: Path, options: Any) -> in
             configs, runs_dir, workers=options.workers, name=found.name, retrain=options.retrain
         )
     except Interrupted:
-        _report(found, runs, runs_dir, None, options.json)
+        report_runs(found, runs, runs_dir, None, options.json)
         raise
-    _report(found, runs, runs_dir, outcome, options.json)
+    report_runs(found, runs, runs_dir, outcome, options.json)
     return 1 if outcome.failed or outcome.busy else 0
 
 
-def _report(
+def report_runs(
     found: Sweep, runs: list[SweepRun], runs_dir: Path, outcome: Outcome | None, as_json: bool
 ) -> None:
     """The runs as they are stored, and what went wrong; None if a signal came."""

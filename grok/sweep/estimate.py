@@ -35,19 +35,34 @@ def estimate_seconds(
         runs_dir: Run store.
         workers: Processes at work; default as for :func:`~grok.sweep.local.run_local`.
     """
-    speeds = _stored_speeds(runs_dir)
     todo = {run_key(config): config for config in reversed(configs)}
-    seconds = []
-    for config in todo.values():
-        left = run_state(config, runs_dir).left
+    seconds = run_seconds(list(todo.values()), runs_dir)
+    if not seconds:
+        return 0.0
+    n_workers = workers or default_workers(todo.values())
+    return max(sum(seconds.values()) / n_workers, *seconds.values())
+
+
+def run_seconds(
+    configs: Sequence[RunConfig], runs_dir: Path, *, retrain: bool = False
+) -> dict[str, float]:
+    """Seconds that each run would take one process, by key; see :func:`estimate_seconds`.
+
+    Args:
+        configs: The runs.
+        runs_dir: Run store.
+        retrain: Count every step, those that are done too.
+    """
+    speeds = _stored_speeds(runs_dir)
+    seconds = {}
+    for config in configs:
+        left = config.n_steps if retrain else run_state(config, runs_dir).left
         known = speeds.get(_sizes(config))
         is_small = config.problem in (*ON_OWN_NETWORK, "language", "majority")
         nominal = SMALL_NOMINAL if is_small else NOMINAL
         speed = median(known) if known else nominal / step_flops(config)
-        seconds.append(left / speed)
-    if not seconds:
-        return 0.0
-    return max(sum(seconds) / (workers or default_workers(todo.values())), *seconds)
+        seconds[run_key(config)] = left / speed
+    return seconds
 
 
 def _sizes(config: RunConfig) -> tuple[Any, ...]:

@@ -1,5 +1,6 @@
 """Trains the runs of a sweep on this machine: one-thread processes, one stack at a time each."""
 
+import math
 import os
 import signal
 import sys
@@ -112,15 +113,30 @@ def _on_cuda(configs: Iterable[RunConfig]) -> bool:
 
 
 def stacks_of(
-    todo: Mapping[str, RunConfig], steps: Mapping[str, int], workers: int
+    todo: Mapping[str, RunConfig],
+    steps: Mapping[str, int],
+    workers: int,
+    *,
+    machines: int = 1,
+    on_cuda: bool | None = None,
 ) -> list[list[RunConfig]]:
-    """Runs that are trained together, in the order of their first ones."""
+    """Runs that are trained together, in the order of their first ones.
+
+    Args:
+        todo: The runs by key.
+        steps: Step from which each goes on.
+        workers: Processes at work on one machine.
+        machines: How many share the runs.
+        on_cuda: Whether they train on a CUDA device; default as this machine would.
+    """
     alike: dict[tuple[RunConfig, int], list[RunConfig]] = {}
     for key, config in todo.items():
         alike.setdefault((shared(config), steps[key]), []).append(config)
     stacks = []
     for (config, _), runs in alike.items():
-        size = stack_size(config, len(runs), workers, on_cuda=_on_cuda(runs))
+        is_on_cuda = _on_cuda(runs) if on_cuda is None else on_cuda
+        n_runs = math.ceil(len(runs) / machines)
+        size = stack_size(config, n_runs, workers, on_cuda=is_on_cuda)
         stacks += [runs[at : at + size] for at in range(0, len(runs), size)]
     place = {key: at for at, key in enumerate(todo)}
     return sorted(stacks, key=lambda runs: place[run_key(runs[0])])

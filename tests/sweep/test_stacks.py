@@ -14,7 +14,7 @@ from grok.lit import train as training
 from grok.lit.train import train, train_stack
 from grok.runs import Run, RunLock, RunStore
 from grok.sweep import run_local
-from grok.sweep.local import _stacks, default_workers
+from grok.sweep.local import default_workers, stacks_of
 from grok.training import Stack
 from tests.running import assert_same
 from tests.toys import toy
@@ -46,10 +46,10 @@ def sizes(configs: list[RunConfig], runs_dir: Path) -> list[int]:
 def test_runs_of_one_program_are_trained_together_in_even_stacks() -> None:
     configs = {run_key(c): c for c in [small(seed) for seed in range(20)] + [small(0, width=8)]}
     steps = dict.fromkeys(configs, 0)
-    assert [len(stack) for stack in _stacks(configs, steps, 1)] == [16, 4, 1]
-    assert [len(stack) for stack in _stacks(configs, steps, 2)] == [10, 10, 1]
+    assert [len(stack) for stack in stacks_of(configs, steps, 1)] == [16, 4, 1]
+    assert [len(stack) for stack in stacks_of(configs, steps, 2)] == [10, 10, 1]
     first = next(iter(configs))
-    stacks = _stacks(configs, steps | {first: 100}, 2)  # it stands elsewhere
+    stacks = stacks_of(configs, steps | {first: 100}, 2)  # it stands elsewhere
     assert [len(stack) for stack in stacks] == [1, 10, 9, 1]
     assert sum(len(stack) for stack in stacks) == len(configs)
 
@@ -66,7 +66,7 @@ def test_on_a_cuda_device_all_are_stacked_in_one_process(monkeypatch: pytest.Mon
     monkeypatch.setattr("grok.sweep.local._CUDA_FILES", ("/dev/null",))
     configs = {run_key(config): config for config in (small(seed) for seed in range(40))}
     assert default_workers(configs.values()) == 1
-    assert [len(stack) for stack in _stacks(configs, dict.fromkeys(configs, 0), 1)] == [40]
+    assert [len(stack) for stack in stacks_of(configs, dict.fromkeys(configs, 0), 1)] == [40]
     on_cpu = [replace(config, device="cpu") for config in configs.values()]
     assert default_workers(on_cpu) == len(os.sched_getaffinity(0))
 

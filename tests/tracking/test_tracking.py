@@ -17,6 +17,7 @@ from grok.tracking import (
     NoTracker,
     Tracker,
     WandbTracker,
+    check_config,
     make_tracker,
     resolve_mode,
     stored_summary,
