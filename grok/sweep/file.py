@@ -121,14 +121,18 @@ class Sweep:
         return [f"--{name}={value}" for name, value in nested.items()]
 
 
-def read_sweep(name: str) -> Sweep:
+def read_sweep(name: str, served: Sequence[str] = ()) -> Sweep:
     """The sweep file called ``name``, ``paper/name``, or at that path.
+
+    Args:
+        name: Which.
+        served: Keys that are let pass though only a server acts on them.
 
     Raises:
         InputError: If there is none, or it is no grid over an experiment; one line.
     """
     found = find_experiment(name, "sweeps")
-    document = _read(found.path)
+    document = _read(found.path, served)
     try:
         experiment, rest = _command(document.get("command"))
         parameters = read_parameters(document.get("parameters"))
@@ -147,15 +151,25 @@ def read_sweep(name: str) -> Sweep:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The document, with what only a server can do refused."""
+def read_document(path: Path) -> dict[str, Any]:
+    """The mapping that a sweep file is, unchecked.
+
+    Raises:
+        InputError: If it cannot be read or is no mapping; one line.
+    """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise InputError(f"{path} is not a mapping; a sweep file has method, parameters, command")
-    if unknown := [str(key) for key in document if key not in _KEYS]:
+    return document
+
+
+def _read(path: Path, served: Sequence[str]) -> dict[str, Any]:
+    """The document, with what only a server can do refused, but for the keys named."""
+    document = read_document(path)
+    if unknown := [str(key) for key in document if key not in (*_KEYS, *served)]:
         raise InputError(
             f"{path}: {unknown[0]} is not understood here; allowed: {', '.join(_KEYS)}"
         )

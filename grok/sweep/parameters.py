@@ -81,6 +81,8 @@ def _problem(value: Any, is_text: bool) -> str | None:
         )
     if isinstance(value, str) and not is_text and re.fullmatch(_NUMBER, value):
         return f"this is text to YAML; write {_as_yaml(value)}"
+    if isinstance(value, str) and not is_text and value.lower() in ("true", "false"):
+        return f"this is text to YAML; write {value.lower()} without quotes"
     if not isinstance(value, bool | int | float | str):
         return "expected a number, true or false, a text, or a list of these"
     return None
