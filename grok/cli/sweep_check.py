@@ -12,10 +12,12 @@ from grok.runs import default_runs_dir
 USAGE = """\
 usage: grok sweep check SWEEP ...
 
-Checks W&B sweep files (method grid) and trains nothing: keys, command, every value as a run would
-read it, W&B's schema. Shows the number of runs and the estimated time, or what to write instead.
+Checks W&B sweep files and trains nothing: keys, command, metric, W&B's schema; each value, bound
+and some draws as a run would read them, and in a grid each cell's values against each other. Shows
+the number of runs and the estimated time, or what to write instead.
 
-  --allow-early-termination   let early_terminate pass; it ends the runs that generalise late
+  --allow-early-termination   let early_terminate on a test metric pass, which ends the runs that
+                     generalise late; it counts logged values of the metric, not steps
   --workers=N        processes, for the estimate (default: one per core)
   --runs_dir=DIR     stored runs, for the estimate (default: $GROK_RUNS, else runs/)
   --json             print one JSON object and nothing else on standard output
@@ -74,14 +76,26 @@ def _row(name: str, options: Any) -> dict[str, Any]:
         found = check_sweep(name, runs_dir, options.workers, early_termination=allowed)
     except InputError as error:
         return {"sweep": name, "fault": str(error)}
-    return {"sweep": found.name, "runs": found.n_runs, "seconds": found.seconds}
+    what = {"sweep": found.name, "method": found.method, "cells": found.n_cells}
+    return what | {"runs": found.n_runs, "seconds": found.seconds, "notes": found.notes}
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from grok.lit.status_line import duration
-
     for row in rows:
         if "fault" in row:
             print(f"grok: {row['fault']}", file=sys.stderr)
-        else:
-            print(f"{row['sweep']}: {row['runs']} runs, about {duration(row['seconds'])}")
+            continue
+        print(f"{row['sweep']}: {_amount(row)}")
+        for note in row["notes"]:
+            print(f"  {note}")
+
+
+def _amount(row: dict[str, Any]) -> str:
+    """How many runs, and how long they take."""
+    from grok.lit.status_line import duration
+
+    if row["runs"] is None:
+        return row["method"]
+    cells = f"{row['cells']:,} cells, " if row["cells"] != row["runs"] else ""
+    kind = "" if row["method"] == "grid" else f"{row['method']}, "
+    return f"{kind}{cells}{row['runs']:,} runs, about {duration(row['seconds'])}"

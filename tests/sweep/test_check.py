@@ -36,14 +36,26 @@ TRAPS = {
     "key": ("method: grid", "metirc: {name: x}\nmethod: grid", "allowed: name, "),
     "field": ("n_steps", "n_stesp", "n_steps"),
     "args": (', "${args}"', "", "must have ${args} once"),
-    "method": ("method: grid", "method: gird", "only grid"),
+    "off": ("{value: 3}", "{value: 3}\n  model.norm: {values: [off]}", 'for nothing write "none"'),
+    "twice": ("{value: 3}", "{value: 3}\n  n_steps: {value: 4}", "n_steps is written twice"),
+    "method": ("method: grid", "method: gird", "allowed are grid, random, bayes"),
+    "metric": ("method: grid", "method: grid\nmetric: {name: los/test}", "near it: loss/test"),
+    "summary": ("method: grid", "method: grid\nmetric: {name: onset/x}", "in a run's summary"),
+    "bayes": ("method: grid", "method: bayes", "bayes needs metric: {name: loss/test"),
+    "bound": (
+        "method: grid",
+        "run_cap: 9\nmethod: random",
+        "optim.lr=-1.0",
+        "\n  optim.lr: {min: -1.0, max: 1.0}",
+    ),
     "early": (
         "method: grid",
-        "method: grid\nearly_terminate: {type: hyperband, min_iter: 3}",
+        "method: grid\nearly_terminate: {type: hyperband, min_iter: 3}\nmetric: {name: acc/test}",
         "--allow-early-termination",
     ),
     "cap": ("method: grid", "method: grid\nrun_cap: 0", "1 or more"),
-    "schema": ("method: grid", "method: grid\nmetric: {goal: least, name: x}", "least"),
+    "goal": ("method: grid", "method: grid\nmetric: {goal: least, name: x}", "minimize"),
+    "schema": ("method: grid", "method: grid\nname: 3", "W&B would refuse this"),
 }
 
 
@@ -51,10 +63,8 @@ TRAPS = {
 def test_a_trap_is_one_line_that_says_what_to_write(
     trap: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    old, new, words = TRAPS[trap]
-    if trap == "schema":
-        pytest.importorskip("sweeps")
-    assert _check(tmp_path, GOOD.replace(old, new)) == 2
+    old, new, words, *more = TRAPS[trap]
+    assert _check(tmp_path, "".join([GOOD.replace(old, new), *more])) == 2
     said = capsys.readouterr()
     assert words in said.err
     assert said.err.count("\n") == 1
@@ -68,9 +78,41 @@ def test_runs_and_time_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert row["seconds"] > 0
 
 
-def test_early_termination_passes_where_it_is_allowed(tmp_path: Path) -> None:
-    text = f"early_terminate: {{type: hyperband, min_iter: 3}}\nrun_cap: 1\n{GOOD}"
-    assert _check(tmp_path, text, "--allow-early-termination") == 0
+EARLY = "early_terminate: {type: hyperband, min_iter: 3}\n"
+
+
+@pytest.mark.parametrize(
+    ("metric", "options"), [("loss/train", []), ("loss/test", ["--allow-early-termination"])]
+)
+def test_early_termination_passes_with_a_note_on_what_it_counts(
+    metric: str, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _check(tmp_path, f"{EARLY}metric: {{name: {metric}}}\n{GOOD}", *options) == 0
+    assert "counts logged values of the metric, not steps" in capsys.readouterr().out
+
+
+def test_cells_that_are_one_run_are_counted_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    norms = '  model.norm: {values: ["none", "off"]}\n'
+    assert _check(tmp_path, GOOD + norms) == 0
+    assert "4 cells, 2 runs, about" in capsys.readouterr().out
+    assert _check(tmp_path, f"run_cap: 1\n{GOOD}") == 0
+    assert ": 1 runs" in capsys.readouterr().out
+
+
+SEARCH = GOOD.replace("grid", "random") + "  optim.lr: {min: 0.001, max: 0.1}\n"
+
+
+def test_a_search_has_as_many_runs_as_its_cap_or_no_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _check(tmp_path, SEARCH, "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["sweeps"]
+    assert (row["runs"], row["seconds"]) == (None, None)
+    assert "--count" in row["notes"][0]
+    assert _check(tmp_path, f"run_cap: 7\n{SEARCH}") == 0
+    assert "random, 7 runs, about" in capsys.readouterr().out
 
 
 def test_without_the_package_the_rest_is_checked(
@@ -82,6 +124,7 @@ def test_without_the_package_the_rest_is_checked(
     assert _check(tmp_path, GOOD.replace("n_steps", "n_stesp")) == 2
 
 
+@pytest.mark.slow  # 4,000 cells
 def test_every_file_we_ship_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = sorted(str(path) for path in FOLDER.glob("*/*.yaml"))
     assert names

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,12 +18,20 @@ _DRAWS: dict[str, tuple[tuple[str, ...], _Draw]] = {
         ("min", "max"),
         lambda rng, s: math.exp(rng.uniform(math.log(s["min"]), math.log(s["max"]))),
     ),
+    "inv_log_uniform": (("min", "max"), lambda rng, s: math.exp(-rng.uniform(s["min"], s["max"]))),
+    "inv_log_uniform_values": (
+        ("min", "max"),
+        lambda rng, s: math.exp(-rng.uniform(-math.log(s["max"]), -math.log(s["min"]))),
+    ),
     "normal": ((), lambda rng, s: rng.normal(s.get("mu", 0), s.get("sigma", 1))),
     "log_normal": ((), lambda rng, s: rng.lognormal(s.get("mu", 0), s.get("sigma", 1))),
     "beta": ((), lambda rng, s: rng.beta(s.get("a", 1), s.get("b", 1))),
 }
-_LISTS = ("constant", "categorical", "categorical_w_probabilities")
-_ALLOWED = (*_LISTS, "int_uniform", *_DRAWS, *(f"q_{name}" for name in _DRAWS))
+_ALLOWED = (
+    "int_uniform",
+    *_DRAWS,
+    *(f"q_{name}" for name in _DRAWS if not name.startswith("inv_")),
+)
 _NUMBERS = ("min", "max", "mu", "sigma", "a", "b", "q")
 _POSITIVE = ("sigma", "a", "b", "q")
 
@@ -52,6 +61,16 @@ def drawn(spec: Mapping[str, Any], rng: np.random.Generator) -> Any:
     return round(value / q) * q
 
 
+def ends(spec: Mapping[str, Any]) -> list[Any]:
+    """The smallest and the largest value that can be drawn; none where there is no bound."""
+    if "min" not in spec:
+        return []
+    if distribution_of(spec) == "int_uniform":
+        return [spec["min"], spec["max"]]
+    # Whatever is drawn between two bounds is drawn by `uniform`.
+    return [drawn(spec, cast(Any, SimpleNamespace(uniform=pick))) for pick in (min, max)]
+
+
 def distribution_of(spec: Mapping[str, Any]) -> str:
     """Name of the distribution; of two bounds alone it is uniform, over integers if both are."""
     if found := spec.get("distribution"):
@@ -71,15 +90,18 @@ def check_draw(name: str, spec: Mapping[str, Any]) -> None:
         InputError: One line that names it and says what is allowed.
     """
     kind = distribution_of(spec)
-    if kind in _LISTS or kind not in _ALLOWED:
-        allowed = ", ".join(a for a in _ALLOWED if a not in _LISTS)
+    if kind not in _ALLOWED:
+        allowed = ", ".join(_ALLOWED)
         raise InputError(f"{name}: {kind} is not drawn here; write value, values, or {allowed}")
     needed = ("min", "max") if kind == "int_uniform" else _DRAWS[kind.removeprefix("q_")][0]
     if missing := [key for key in needed if key not in spec]:
         raise InputError(f"{name}: {kind} needs {missing[0]}")
+    if unknown := [str(key) for key in spec if key not in ("distribution", *_NUMBERS)]:
+        raise InputError(f"{name}: {unknown[0]} is not understood; allowed: {', '.join(_NUMBERS)}")
     for key in _NUMBERS:
         value = spec.get(key, 1)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not math.isfinite(value):
             raise InputError(f"{name}.{key}={value!r}: expected a number such as 1.0e-3")
         if key in _POSITIVE and not value > 0:
             raise InputError(f"{name}.{key}={value}: expected a number above 0")
