@@ -124,9 +124,11 @@ def _search(sweep: Sweep, runs_dir: Path, workers: int | None) -> Checked:
     """Of a random or bayes sweep."""
     document = sweep.document
     draws = [draw(document.parameters, 0, number) for number in range(N_DRAWS)]
-    for name, parameter in document.parameters.items():
-        for value in parameter.values or ends(parameter.spec):
-            sweep.run_of(draws[0] | {name: value})
+    named = {name: each.values or ends(each.spec) for name, each in document.parameters.items()}
+    first = draws[0] | {name: values[0] for name, values in named.items() if values}
+    for name, values in named.items():
+        for value in values:
+            sweep.run_of(first | {name: value})
     configs = [sweep.run_of(values).config for values in draws]
     cap, notes = document.run_cap, []
     if cap is None:

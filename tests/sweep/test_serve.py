@@ -15,7 +15,7 @@ import yaml
 
 from grok.inputs import InputError
 from grok.sweep.document import SweepDocument, read_document
-from grok.sweep.search import Past, engine, proposal, to_args
+from grok.sweep.search import Past, proposal, to_args
 from grok.sweep.serve import Ledger, Queue, SweepServer
 from grok.sweep.serve.record import take_stream
 from tests.running import command
@@ -182,6 +182,7 @@ def test_nested_parameters_reach_the_agent_as_one_dictionary() -> None:
     inner = {"parameters": {"lr": {"value": 0.5}, "eps": {"value": 0.25}}}
     found = document({"method": "grid", "parameters": {"optim": inner}})
     values = proposal(found, [], 0)
+    assert values is not None
     assert values == {"optim.lr": 0.5, "optim.eps": 0.25}
     assert to_args(found, values) == {"optim": {"value": {"lr": 0.5, "eps": 0.25}}}
 
