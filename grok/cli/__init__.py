@@ -18,6 +18,7 @@ A laboratory for grokking research.
   grok train EXPERIMENT [--field=value ...]   train a run, or go on with it
   grok sweep run SWEEP [--field=value ...]    train every run of a sweep file, one per core
   grok sweep serve                            `wandb sweep` and `wandb agent` with no internet
+  grok sweep check SWEEP ...                  faults of sweep files, number of runs, time
   grok diagram SWEEP [--against=fig6a]        phase diagram of a sweep over two fields
   grok correlate SWEEP [--at=500]             which readings say when a run generalises
   grok reproduce PAPER [--tier U,S]           train what a paper's claims need and judge them

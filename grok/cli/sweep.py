@@ -17,6 +17,7 @@ from grok.sweep.state import run_state
 
 USAGE = """\
 usage: grok sweep run SWEEP [--field=value ...]
+       grok sweep check SWEEP ...      faults of the files, number of runs, time; see its --help
        grok sweep serve [--port=P]     a server for `wandb sweep` and `wandb agent`; see its --help
 
 SWEEP is a name (`grok list sweeps`), paper/name, or the path of a W&B sweep file with method
@@ -56,10 +57,10 @@ Exit code 0: all runs are done, or submitted; 1: some failed or are being traine
 
 
 def sweep(arguments: list[str]) -> int:
-    """Train the runs of a sweep, or list them.
+    """Train the runs of a sweep, or list them; or check sweep files.
 
     Returns:
-        0 all done, 1 if a run failed or another process trains it.
+        0 all done, 1 if a run failed or another process trains it; 2 if a file has a fault.
 
     Raises:
         InputError: If the sweep, a flag or an option cannot be used.
@@ -69,6 +70,10 @@ def sweep(arguments: list[str]) -> int:
         from grok.cli.serve import serve
 
         return serve(arguments[1:])
+    if arguments[:1] == ["check"]:
+        from grok.cli.sweep_check import sweep_check
+
+        return sweep_check(arguments[1:])
     if arguments[:1] != ["run"] or {"-h", "--help"} & set(arguments):
         print(USAGE, end="")
         return 0 if {"-h", "--help"} & set(arguments) else 2

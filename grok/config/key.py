@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
 from typing import Any, TypeVar
 
@@ -18,7 +18,18 @@ _WITHOUT = {"sgd": ("betas", "eps"), "adafactor": ("betas", "eps", "momentum")}
 
 def to_dict(config: Any) -> dict[str, Any]:
     """The config as nested dictionaries of plain values; tuples become lists."""
-    return json.loads(json.dumps(asdict(config)))
+    return {name: _plain(getattr(config, name)) for name in _names(type(config))}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return to_dict(value)
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def from_dict(values: Mapping[str, Any]) -> RunConfig:

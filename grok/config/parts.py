@@ -12,7 +12,7 @@ from functools import cache, lru_cache, reduce
 from operator import getitem
 from typing import Any, get_type_hints
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
 from grok.config.key import flatten, to_dict
 from grok.config.schema import RunConfig
@@ -113,11 +113,19 @@ def _nested(cls: type, prefix: str, found: Mapping[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=8192)
 def _parsed(name: str, text: str, flags: tuple[str, ...]) -> Any:
     """A part: its dataclass, or a dictionary of the run's own fields."""
-    parser, values = _parser(name), json.loads(text)
+    parser = _parser(name)
+    # Cloned, since jsonargparse writes the flags into what it is given.
+    found = parser.instantiate(parser.parse_args(list(flags), _of_file(name, text).clone()))
+    return {field: found[field] for field in _own_fields()} if name == _TOP else found[name]
+
+
+@lru_cache(maxsize=1024)
+def _of_file(name: str, text: str) -> Namespace:
+    """The values of a part as a file has them, which most runs of a sweep share."""
+    values = json.loads(text)
     for section in reversed(name.split(".") if name else ()):
         values = {section: values}
-    found = parser.instantiate(parser.parse_args(list(flags), parser.parse_object(values)))
-    return {field: found[field] for field in _own_fields()} if name == _TOP else found[name]
+    return _parser(name).parse_object(values)
 
 
 @cache

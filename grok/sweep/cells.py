@@ -1,10 +1,11 @@
 """The cells of a grid from as few command lines as it has values, for reading one takes long."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from grok.config import RunConfig, flatten, from_dict, to_dict
+from grok.config import RunConfig
 
 Values = dict[str, Any]
 """A value for each axis."""
@@ -27,29 +28,39 @@ def configs_of(
             ``parse`` raises.
     """
     cells = [dict(zip(axes, cell, strict=True)) for cell in itertools.product(*axes.values())]
-    first = to_dict(parse(cells[0]))
-    base = flatten(first)
+    first = parse(cells[0])
     changes: list[list[Values]] = []
     for name, (_, *others) in axes.items():
-        varied = [flatten(to_dict(parse(cells[0] | {name: value}))) for value in others]
-        changes.append([{}, *({k: v for k, v in x.items() if base[k] != v} for x in varied)])
-    fields = [set[str]().union(*each) for each in changes]
-    if sum(map(len, fields)) > len(set[str]().union(*fields)):
+        varied = [_changes(first, parse(cells[0] | {name: value})) for value in others]
+        changes.append([{}, *varied])
+    names = [set[str]().union(*each) for each in changes]
+    if sum(map(len, names)) > len(set[str]().union(*names)):
         return [(cell, parse(cell)) for cell in cells]
     parts = itertools.product(*changes)
     return [(cell, _with(first, each)) for cell, each in zip(cells, parts, strict=True)]
 
 
-def _with(values: Mapping[str, Any], parts: tuple[Values, ...]) -> RunConfig:
-    """The config of nested values with some dotted fields replaced."""
-    replaced = {key: value for part in parts for key, value in part.items()}
-    return from_dict(_nested(values, replaced, ""))
+def _changes(first: Any, other: Any, path: str = "") -> Values:
+    """The fields, by dotted name, that another config has otherwise."""
+    found: Values = {}
+    for name in (field.name for field in fields(first)):
+        ours, theirs = getattr(first, name), getattr(other, name)
+        if is_dataclass(ours):
+            found |= _changes(ours, theirs, f"{path}{name}.") if ours != theirs else {}
+        elif ours != theirs:
+            found[path + name] = theirs
+    return found
 
 
-def _nested(values: Mapping[str, Any], replaced: Values, path: str) -> Values:
-    return {
-        name: _nested(value, replaced, f"{path}{name}.")
-        if isinstance(value, Mapping)
-        else replaced.get(path + name, value)
-        for name, value in values.items()
-    }
+def _with(config: Any, parts: Sequence[Values]) -> Any:
+    """A config with some fields replaced, by dotted name."""
+    changed: dict[str, Any] = {}
+    inside: dict[str, Values] = {}
+    for key, value in (item for part in parts for item in part.items()):
+        name, _, rest = key.partition(".")
+        if rest:
+            inside.setdefault(name, {})[rest] = value
+        else:
+            changed[name] = value
+    sections = {name: _with(getattr(config, name), [each]) for name, each in inside.items()}
+    return replace(config, **changed, **sections)

@@ -2,16 +2,16 @@
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from grok.config import InputError, RunConfig, find_experiment, flag_pairs, parse_run, run_key
 from grok.sweep.cells import configs_of
-from grok.sweep.parameters import read_parameters
+from grok.sweep.document import SweepDocument, read_document
+from grok.sweep.parameters import Parameter
+from grok.sweep.search import nested
 
 ARGS = "${args}"
 COMMAND = '["${env}", grok, train, EXPERIMENT, "${args}"]'
@@ -25,21 +25,22 @@ _KEYS = (
     "method",
     "parameters",
     "command",
+    "run_cap",
 )
 
 
 class SweepRun(NamedTuple):
-    """One cell of a grid."""
+    """One cell of a grid, or one draw."""
 
     values: dict[str, Any]
-    """Its value on each axis."""
+    """Its value on each axis, or of each parameter."""
     config: RunConfig
     """The run."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid of runs over one experiment."""
+    """Runs over one experiment."""
 
     name: str
     """``<folder>/<file>``, such as ``inductive_bias/layernorm``; the W&B group of its runs."""
@@ -47,15 +48,18 @@ class Sweep:
     """The YAML file."""
     experiment: str
     """What every run starts from."""
-    axes: dict[str, tuple[Any, ...]]
-    """Dotted name to values; the first varies slowest. ``seed`` is an axis like the others."""
+    document: SweepDocument
+    """What the file says. ``seed`` is a parameter like the others."""
     flags: tuple[str, ...] = (ARGS,)
-    """Flags of every run, with the values of the axes at ``${args}``; later ones win."""
-    paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """How an axis was written: ``("optim", "lr")`` if nested, ``("optim.lr",)`` if dotted."""
+    """Flags of every run, with the values of the parameters at ``${args}``; later ones win."""
+
+    @property
+    def axes(self) -> dict[str, tuple[Any, ...]]:
+        """Of a grid, dotted name to values; the first varies slowest."""
+        return {name: each.values for name, each in self.document.parameters.items()}
 
     def runs(self, flags: Sequence[str] = ()) -> list[SweepRun]:
-        """The distinct runs, first axis slowest; of cells that are the same run the first stays.
+        """The distinct runs of a grid, first axis slowest; of cells that are the same the first.
 
         Args:
             flags: ``--seeds=456,789`` replaces the seed axis (or adds one that varies fastest).
@@ -65,13 +69,12 @@ class Sweep:
         Raises:
             InputError: One line naming the key, the value and what is allowed.
         """
-        found: dict[str, SweepRun] = {}
-        for cell in self.cells(flags):
-            found.setdefault(run_key(cell.config), cell)
-        return list(found.values())
+        return distinct(self.cells(flags))
 
     def cells(self, flags: Sequence[str] = ()) -> list[SweepRun]:
-        """Every cell of the grid, first axis slowest; several may be the same run.
+        """Every cell of a grid, first axis slowest, up to the file's ``run_cap``.
+
+        Several may be the same run.
 
         Args:
             flags: As for :meth:`runs`.
@@ -79,92 +82,101 @@ class Sweep:
         Raises:
             InputError: As :meth:`runs` does.
         """
-        axes, overrides = self._changed(flags)
+        parameters, overrides = self.changed(flags)
+        axes = {name: each.values for name, each in parameters.items()}
         try:
-            found = configs_of(axes, lambda values: self._parse(values, overrides))
+            found = configs_of(axes, lambda values: self.run_of(values, overrides).config)
         except InputError:
             raise
         except ValueError as error:
             raise InputError(f"{self.path}: {error}") from None
-        return [SweepRun(values, config) for values, config in found]
+        return [SweepRun(values, config) for values, config in found][: self.document.run_cap]
 
-    def _changed(self, flags: Sequence[str]) -> tuple[dict[str, tuple[Any, ...]], list[str]]:
-        """The axes with those replaced that flags name, and the flags that name none."""
-        axes, overrides = dict(self.axes), []
+    def changed(self, flags: Sequence[str]) -> tuple[dict[str, Parameter], list[str]]:
+        """The parameters with those replaced that flags name, and the flags that name none.
+
+        Args:
+            flags: As for :meth:`runs`.
+
+        Raises:
+            InputError: If a flag is no field, or seeds are no whole numbers.
+        """
+        found, overrides = dict(self.document.parameters), []
         for flag in flags:
             if flag.startswith("--seeds="):
-                axes["seed"] = _seeds(flag.removeprefix("--seeds="))
+                seeds = _seeds(flag.removeprefix("--seeds="))
+                found["seed"] = _replaced(found, "seed", {"values": seeds})
         for key, value in flag_pairs([f for f in flags if not f.startswith("--seeds=")]):
-            if key in axes:
-                axes[key] = (_typed(value),)
+            if key in found:
+                found[key] = _replaced(found, key, {"value": _typed(value)})
             else:
                 overrides.append(f"--{key}={value}")
-        return axes, overrides
+        return found, overrides
 
-    def _parse(self, values: dict[str, Any], overrides: list[str]) -> RunConfig:
+    def run_of(self, values: Mapping[str, Any], overrides: Sequence[str] = ()) -> SweepRun:
+        """The run of one value for each parameter, as ``wandb agent`` would start it.
+
+        Args:
+            values: By dotted name.
+            overrides: Flags that win over them.
+
+        Raises:
+            InputError: One line naming the key, the value and what is allowed.
+        """
         at = self.flags.index(ARGS)
-        flags = [*self.flags[:at], *self._arguments(values), *self.flags[at + 1 :], *overrides]
+        given = nested(self.document.parameters, values)
+        args = [f"--{name}={value}" for name, value in given.items()]
+        flags = [*self.flags[:at], *args, *self.flags[at + 1 :], *overrides]
         try:
-            return parse_run(self.experiment, flags)
+            return SweepRun(dict(values), parse_run(self.experiment, flags))
         except InputError as error:
             raise InputError(f"{self.path}: {error}") from None
 
-    def _arguments(self, values: dict[str, Any]) -> list[str]:
-        """The flags as ``wandb agent`` writes them; nested parameters are one dictionary."""
-        nested: dict[str, Any] = {}
-        for name, value in values.items():
-            *sections, last = self.paths.get(name, (name,))
-            place = nested
-            for section in sections:
-                place = place.setdefault(section, {})
-            place[last] = value
-        return [f"--{name}={value}" for name, value in nested.items()]
+
+def distinct(cells: Sequence[SweepRun]) -> list[SweepRun]:
+    """The first of those that are the same run."""
+    found: dict[str, SweepRun] = {}
+    for cell in cells:
+        found.setdefault(run_key(cell.config), cell)
+    return list(found.values())
 
 
-def read_sweep(name: str) -> Sweep:
+def read_sweep(name: str, methods: Sequence[str] = ("grid",), served: Sequence[str] = ()) -> Sweep:
     """The sweep file called ``name``, ``paper/name``, or at that path.
 
+    Args:
+        name: Which.
+        methods: Those that the caller can do with.
+        served: Keys that are let pass though only a server acts on them.
+
     Raises:
-        InputError: If there is none, or it is no grid over an experiment; one line.
+        InputError: If there is none, or it is no such sweep over an experiment; one line.
     """
     found = find_experiment(name, "sweeps")
-    document = _read(found.path)
     try:
-        experiment, rest = _command(document.get("command"))
-        parameters = read_parameters(document.get("parameters"))
-    except InputError as error:
-        raise InputError(f"{found.path}: {error}") from None
+        document = read_document(found.path.read_text(encoding="utf-8"))
+        _check(document, methods, served)
+        experiment, rest = _command(document.raw.get("command"))
+    except (OSError, UnicodeDecodeError, InputError) as error:
+        raise InputError(f"{found.path}: {' '.join(str(error).split())}") from None
     title = f"{found.paper}/{found.name}"
-    tracking = {key: document.get(key) for key in ("project", "entity")} | {"group": title}
+    tracking = {key: document.raw.get(key) for key in ("project", "entity")} | {"group": title}
     base = [f"--tracking.{key}={value}" for key, value in tracking.items() if value]
-    return Sweep(
-        name=title,
-        path=found.path,
-        experiment=experiment,
-        axes={name: values for name, (_, values) in parameters.items()},
-        flags=(*base, *rest),
-        paths={name: path for name, (path, _) in parameters.items()},
-    )
+    return Sweep(title, found.path, experiment, document, (*base, *rest))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The document, with what only a server can do refused."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: {' '.join(str(error).split())}") from None
-    if not isinstance(document, dict):
-        raise InputError(f"{path} is not a mapping; a sweep file has method, parameters, command")
-    if unknown := [str(key) for key in document if key not in _KEYS]:
-        raise InputError(
-            f"{path}: {unknown[0]} is not understood here; allowed: {', '.join(_KEYS)}"
-        )
-    if (method := document.get("method")) != "grid":
-        raise InputError(
-            f"{path}: method={method}: only grid runs without a server; random and bayes come "
-            "through `wandb sweep` and `wandb agent` for now"
-        )
-    return document
+def _check(document: SweepDocument, methods: Sequence[str], served: Sequence[str]) -> None:
+    """Refuse what cannot be done without a server, or not by the caller."""
+    for key in document.raw:
+        if key == "early_terminate" and key not in served:
+            raise InputError(
+                "early_terminate: nothing is stopped early here; leave it out, or go through "
+                "`wandb sweep`"
+            )
+        if key not in (*_KEYS, *served):
+            raise InputError(f"{key} is not understood here; allowed: {', '.join(_KEYS)}")
+    if document.method not in methods:
+        raise InputError(f"method={document.method}: expected {' or '.join(methods)} here")
 
 
 def _command(command: Any) -> tuple[str, tuple[str, ...]]:
@@ -193,3 +205,9 @@ def _typed(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _replaced(parameters: Mapping[str, Parameter], name: str, spec: Mapping[str, Any]) -> Parameter:
+    """A parameter as it was written, or flat if it was not, with other values."""
+    path = parameters[name].path if name in parameters else (name,)
+    return Parameter(path, spec)

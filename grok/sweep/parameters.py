@@ -1,66 +1,91 @@
 """The ``parameters`` of a W&B sweep file, with what YAML and the agent would garble refused."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from grok.config import InputError, RunConfig, flatten, to_dict
+from grok.sweep.draw import check_draw, check_probabilities
 
 _NUMBER = r"[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _SPEC_KEYS = ("value", "values", "distribution")
+_WRITE = "write value: ... or values: [...] under it"
+_A = {"grid": "a grid", "random": "listed values", "bayes": "listed values"}
 
 
-def read_parameters(parameters: Any) -> dict[str, tuple[tuple[str, ...], tuple[Any, ...]]]:
-    """Every parameter of a grid.
+class Parameter(NamedTuple):
+    """One parameter of a sweep file."""
+
+    path: tuple[str, ...]
+    """How it was written: ``("optim", "lr")`` if nested, ``("optim.lr",)`` if dotted."""
+    spec: Mapping[str, Any]
+    """What stands under it: ``value``, ``values``, or what is drawn from."""
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """What is listed; nothing if it is drawn from a distribution."""
+        if "value" in self.spec:
+            return (self.spec["value"],)
+        return tuple(self.spec.get("values", ()))
+
+
+def read_parameters(parameters: Any, method: str = "grid") -> dict[str, Parameter]:
+    """Every parameter of a sweep.
 
     Args:
-        parameters: The mapping as YAML gives it; a parameter has ``value``, ``values``, or
-            nested ``parameters``.
+        parameters: The mapping as YAML gives it; a parameter has ``value``, ``values``, nested
+            ``parameters``, or in a sweep that is no grid a distribution.
+        method: Of the sweep.
 
     Returns:
-        By dotted name, in the order of the file: the names it is nested under with its own
-        last, and its values.
+        By dotted name, in the order of the file.
 
     Raises:
         InputError: One line that names the parameter and says what to write.
     """
-    found: dict[str, tuple[tuple[str, ...], tuple[Any, ...]]] = {}
-    for path, values in _walk(parameters, ()):
+    found: dict[str, Parameter] = {}
+    for path, spec in _walk(parameters, ()):
         name = ".".join(path)
         if name in found:
             raise InputError(f"{name} is given twice")
-        for value in values:
-            _check(name, value)
-        found[name] = (path, values)
+        if method == "grid" or "value" in spec or "values" in spec:
+            _check_values(name, spec, method)
+        else:
+            check_draw(name, spec)
+        found[name] = Parameter(path, spec)
     return found
 
 
 def _walk(
     parameters: Any, prefix: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], tuple[Any, ...]]]:
-    """Path and values of each parameter, depth first."""
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Path and specification of each parameter, depth first."""
     if not isinstance(parameters, dict) or not parameters:
         where = ".".join((*prefix, "parameters"))
         raise InputError(f"{where}={parameters}: expected names with value or values")
     for key, spec in parameters.items():
         path = (*prefix, str(key))
-        if isinstance(spec, dict) and "parameters" in spec:
+        if not isinstance(spec, dict):
+            raise InputError(f"{'.'.join(path)}={spec}: {_WRITE}")
+        if "parameters" in spec:
             yield from _walk(spec["parameters"], path)
         else:
-            yield path, _values(".".join(path), spec)
+            yield path, spec
 
 
-def _values(name: str, spec: Any) -> tuple[Any, ...]:
-    """The values of one parameter."""
-    if not isinstance(spec, dict) or ("value" in spec) == ("values" in spec):
-        raise InputError(f"{name}={spec}: write value: ... or values: [...] under it")
-    if unknown := [str(key) for key in spec if key not in _SPEC_KEYS]:
-        raise InputError(f"{name}: {unknown[0]} is not for a grid; write value or values")
-    values = spec["values"] if "values" in spec else [spec["value"]]
-    if not isinstance(values, list) or not values:
-        raise InputError(f"{name}.values={values}: expected a list such as [1, 2]")
-    return tuple(values)
+def _check_values(name: str, spec: Mapping[str, Any], method: str) -> None:
+    """Refuse a parameter that has no values, or one that cannot be meant."""
+    if ("value" in spec) == ("values" in spec):
+        raise InputError(f"{name}={spec}: {_WRITE}")
+    keys = _SPEC_KEYS if method == "grid" else (*_SPEC_KEYS, "probabilities")
+    if unknown := [str(key) for key in spec if key not in keys]:
+        raise InputError(f"{name}: {unknown[0]} is not for {_A[method]}; write value or values")
+    if not isinstance(spec.get("values", [0]), list) or not spec.get("values", [0]):
+        raise InputError(f"{name}.values={spec['values']}: expected a list such as [1, 2]")
+    check_probabilities(name, spec)
+    for value in Parameter((), spec).values:
+        _check(name, value)
 
 
 def _check(name: str, value: Any) -> None:
@@ -81,6 +106,8 @@ def _problem(value: Any, is_text: bool) -> str | None:
         )
     if isinstance(value, str) and not is_text and re.fullmatch(_NUMBER, value):
         return f"this is text to YAML; write {_as_yaml(value)}"
+    if isinstance(value, str) and not is_text and value.lower() in ("true", "false"):
+        return f"this is text to YAML; write {value.lower()} without quotes"
     if not isinstance(value, bool | int | float | str):
         return "expected a number, true or false, a text, or a list of these"
     return None
@@ -95,9 +122,9 @@ def _as_yaml(number: str) -> str:
 
 
 def _is_text(name: str) -> bool:
-    """Whether a field holds text, or a list of texts."""
+    """Whether a field holds text, or a list of texts, or takes a name in place of its fields."""
     default = _defaults().get(name)
-    return isinstance(default, str) or default == []
+    return isinstance(default, str) or default == [] or name == "model.norm"
 
 
 @cache

@@ -12,7 +12,7 @@ from tests.running import FLAGS
 from tests.sweep.grids import COMMAND, sweep_file, written_file
 
 FLAT = {
-    "model.norm": {"values": ["none", "A*", False]},
+    "model.norm": {"values": ["none", "A*", "off"]},
     "model.tied": {"value": True},
     "optim.betas": {"value": [0.9, 0.98]},
     "optim.lr": {"values": [1.0e-3, 0.01]},
@@ -62,7 +62,7 @@ def sweeps_folder(tmp_path: Path) -> Path:
 def test_a_grid_has_the_runs_of_wandb_in_its_order(sweeps_folder: Path) -> None:
     found = configs(read_sweep(sweep_file(sweeps_folder, FLAT)).runs())
     assert found == distinct(by_wandb(FLAT))
-    assert len(found) == 2 * 2 * 2  # False and "none" are the same placement
+    assert len(found) == 2 * 2 * 2  # "off" and "none" are the same placement
 
 
 def test_nested_parameters_are_the_runs_of_wandb(sweeps_folder: Path) -> None:
@@ -154,7 +154,9 @@ def test_what_the_command_says_holds_for_every_run(tmp_path: Path) -> None:
         ("data.group: {values: ['None']}", "data.group=None: null reaches"),
         ("tracking.mode: {values: [off]}", "tracking.mode=False: YAML reads an unquoted off"),
         ("optim.kind: {values: [no]}", 'for nothing write "none"'),
-        ("model.norm: {values: [on]}", "model.norm=True is unknown; allowed: none, attn"),
+        ("model.norm: {values: [on]}", "model.norm=True: YAML reads an unquoted off"),
+        ("model.norm: {values: [off, mlp]}", 'for nothing write "none"'),
+        ("seed: {value: 1}\nseed: {value: 2}", "seed is written twice, again in line 5; keep one"),
         ("optim.lr: {values: [0.1, abc]}", "optim.lr=abc: expected a number"),
         ("optim.lrr: {values: [0.1]}", "no field 'optim.lrr'; did you mean optim.lr"),
         ("seed: {values: [-1]}", "seed=-1: expected a whole number, 0 or more"),
@@ -185,7 +187,6 @@ def test_a_value_that_cannot_be_meant_is_one_line_that_says_what_to_write(
 @pytest.mark.parametrize(
     "line",
     [
-        "model.norm: {values: [off, mlp]}",
         'model.norm: {values: ["none", "off"]}',
         "model.tied: {values: [off, on]}",
         'tracking.project: {value: "2026"}',
@@ -203,12 +204,12 @@ def test_nothing_right_is_refused(line: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("top", "says"),
     [
-        ({"method": "random"}, "method=random: only grid runs without a server"),
-        ({"method": "bayes"}, "`wandb sweep`"),
-        ({"method": None}, "method=None"),
+        ({"method": "random"}, "method=random: expected grid here"),
+        ({"method": "bayes"}, "bayes needs metric"),
+        ({"method": None}, "method=None: allowed are grid, random, bayes"),
         ({"metirc": {"name": "x"}}, "metirc is not understood here; allowed: name, "),
-        ({"early_terminate": {"type": "hyperband"}}, "early_terminate is not understood"),
-        ({"run_cap": 3}, "run_cap is not understood"),
+        ({"early_terminate": {"type": "hyperband"}}, "nothing is stopped early here"),
+        ({"run_cap": 0}, "run_cap=0: expected a whole number of runs, 1 or more"),
         ({"command": None}, "command=None: write ["),
         ({"command": ["${env}", "grok", "train", "${args}"]}, "names no experiment after train"),
         ({"command": ["grok", "train"]}, "names no experiment after train"),

@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from grok.inputs import InputError
+from grok.sweep.document import SweepDocument, read_document
+from grok.sweep.search import Past, proposal, to_args
 from grok.sweep.serve import Ledger, Queue, SweepServer
-from grok.sweep.serve.draw import drawn
 from grok.sweep.serve.record import take_stream
-from grok.sweep.serve.search import Past, engine, proposal, read_config
 from tests.running import command
 
 GRID = {"method": "grid", "parameters": {"a": {"values": [1, 2]}, "b": {"values": [3.5, 4.5]}}}
@@ -174,46 +174,22 @@ def test_a_second_server_on_one_file_is_refused(farm: Farm) -> None:
         Ledger(farm.path)
 
 
+def document(config: dict[str, Any]) -> SweepDocument:
+    return read_document(yaml.safe_dump(config))
+
+
 def test_nested_parameters_reach_the_agent_as_one_dictionary() -> None:
     inner = {"parameters": {"lr": {"value": 0.5}, "eps": {"value": 0.25}}}
-    config = {"method": "grid", "parameters": {"optim": inner}}
-    assert proposal(config, [], 0) == {"optim": {"value": {"lr": 0.5, "eps": 0.25}}}
-
-
-def test_the_grid_is_that_of_the_engine_of_wandb() -> None:
-    past, theirs = [], []
-    while (found := proposal(GRID, past, 0)) is not None:
-        expected = engine().next_run(dict(GRID), theirs)
-        assert expected is not None
-        assert {n: v["value"] for n, v in found.items()} == {
-            n: v["value"] for n, v in expected.config.items()
-        }
-        theirs.append(expected)
-        past.append(Past("", found, "finished", None))
-    assert len(past) == 4
-    assert engine().next_run(dict(GRID), theirs) is None
-
-
-@pytest.mark.parametrize(
-    ("spec", "median"),
-    [
-        ({"min": 2.0, "max": 4.0}, 3.0),
-        ({"distribution": "log_uniform_values", "min": 0.01, "max": 1.0}, 0.1),
-        ({"distribution": "normal", "mu": 5, "sigma": 2}, 5.0),
-        ({"distribution": "log_normal", "mu": 1, "sigma": 1}, np.e),
-        ({"distribution": "q_uniform", "min": 0, "max": 10, "q": 2}, 5.0),
-    ],
-)
-def test_draws_have_the_median_of_their_distribution(spec: dict[str, Any], median: float) -> None:
-    rng = np.random.default_rng(0)
-    found = np.array([drawn(spec, rng) for _ in range(2000)])
-    # The number of draws below the median is binomial: five deviations are 112 of 2,000.
-    assert np.sum(found < median) <= 1000 + 112
-    assert np.sum(found > median) <= 1000 + 112
+    found = document({"method": "grid", "parameters": {"optim": inner}})
+    values = proposal(found, [], 0)
+    assert values is not None
+    assert values == {"optim.lr": 0.5, "optim.eps": 0.25}
+    assert to_args(found, values) == {"optim": {"value": {"lr": 0.5, "eps": 0.25}}}
 
 
 def test_random_runs_follow_from_seed_and_number_and_end_at_the_cap() -> None:
-    config = {"method": "random", "run_cap": 2, "parameters": {"n": {"min": 1, "max": 10**9}}}
+    parameters = {"n": {"min": 1, "max": 10**9}}
+    config = document({"method": "random", "run_cap": 2, "parameters": parameters})
     first = proposal(config, [], 7)
     assert first is not None
     past = [Past("x", first, "running", None)]
@@ -224,18 +200,16 @@ def test_random_runs_follow_from_seed_and_number_and_end_at_the_cap() -> None:
 
 
 def test_bayes_comes_closer_to_the_optimum_than_chance() -> None:
-    config = {
-        "method": "bayes",
-        "metric": {"name": "loss", "goal": "minimize"},
-        "parameters": {"x": {"min": 0.0, "max": 1.0}},
-    }
+    metric = {"name": "loss", "goal": "minimize"}
+    parameters = {"x": {"min": 0.0, "max": 1.0}}
+    config = document({"method": "bayes", "metric": metric, "parameters": parameters})
     past: list[Past] = []
     for number in range(8):
         found = proposal(config, past, 3)
         assert found is not None
-        loss = (found["x"]["value"] - 0.7) ** 2
+        loss = (found["x"] - 0.7) ** 2
         past.append(Past(str(number), found, "finished", loss))
-    far = [abs(run.args["x"]["value"] - 0.7) for run in past]
+    far = [abs(run.values["x"] - 0.7) for run in past]
     assert np.mean(far[4:]) < 0.29  # the mean distance of uniform draws, (0.7² + 0.3²) / 2
 
 
@@ -254,7 +228,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_line(
     change: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(InputError, match=says):
-        read_config(yaml.safe_dump(GRID | change))
+        read_document(yaml.safe_dump(GRID | change))
 
 
 @contextmanager

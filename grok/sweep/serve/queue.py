@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from grok.sweep.document import read_document
+from grok.sweep.search import Past, check_bayes, from_args, proposal, to_args
 from grok.sweep.serve.ledger import Ledger, Row, values_of
-from grok.sweep.serve.search import Past, proposal, read_config
 
 INTERRUPTED = (130, 140, 143)
 """Exit codes of a run that a signal stopped, whose training goes on when it is handed out again."""
@@ -62,16 +63,18 @@ class Queue:
         """A new sweep's id.
 
         Raises:
-            InputError: As :func:`~grok.sweep.serve.search.read_config` does.
+            InputError: As :func:`~grok.sweep.document.read_document` and
+                :func:`~grok.sweep.search.check_bayes` do.
         """
-        method = read_config(text)["method"]
+        document = read_document(text)
+        check_bayes(document)
         id = new_id()
         seed = secrets.randbits(31) if self.seed is None else self.seed
         places = {"entity": entity, "project": project}
         self.ledger.insert(
             "sweeps", id=id, config=text, state="RUNNING", seed=seed, created=self.clock(), **places
         )
-        self.say(f"sweep {id}: {method}, project {project}")
+        self.say(f"sweep {id}: {document.method}, project {project}")
         return id
 
     def set_state(self, sweep: str, state: str) -> None:
@@ -199,9 +202,11 @@ class Queue:
             return queued[0]
         query = "SELECT id, args, state, best FROM runs WHERE sweep = ? ORDER BY number"
         past = [_past(row) for row in self.ledger.rows(query, sweep["id"])]
-        args = proposal(read_config(sweep["config"]), past, sweep["seed"])
-        if args is None:
+        document = read_document(sweep["config"])
+        values = proposal(document, past, sweep["seed"])
+        if values is None:
             return None
+        args = to_args(document, values)
         id = new_id()
         places = {name: sweep[name] for name in ("entity", "project")}
         made = {"sweep": sweep["id"], "number": len(past), "args": json.dumps(args)}
@@ -223,7 +228,7 @@ class Queue:
             "runs", run["id"], state="running", n_given=n_given, changed=self.clock(), **changes
         )
         self.hear(run["id"])
-        program = read_config(sweep["config"]).get("program")
+        program = read_document(sweep["config"]).raw.get("program")
         args = json.loads(run["args"])
         return {"type": "run", "run_id": run["id"], "program": program, "args": args}
 
@@ -232,4 +237,4 @@ def _past(run: Mapping[str, Any]) -> Past:
     is_open = run["state"] in ("queued", "running")
     is_good = run["state"] == "finished" or (run["state"] == "ended" and run["best"] is not None)
     state = "running" if is_open else "finished" if is_good else "failed"
-    return Past(run["id"], json.loads(run["args"]), state, run["best"])
+    return Past(run["id"], from_args(json.loads(run["args"])), state, run["best"])

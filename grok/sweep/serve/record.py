@@ -1,13 +1,12 @@
 """What runs say of themselves: config, last values, how far their files have come, their end."""
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from grok.sweep.document import read_document
 from grok.sweep.serve.ledger import Ledger, Row
 from grok.sweep.serve.queue import Queue, Unknown
-from grok.sweep.serve.search import read_config
 
 _COUNTS = {
     "wandb-history.jsonl": "n_history",
@@ -87,16 +86,11 @@ def take_stream(queue: Queue, id: str, body: Mapping[str, Any]) -> None:
 def _best(ledger: Ledger, run: Row, lines: list[str]) -> float | None:
     """Best value of the metric of the run's sweep, the earlier ones included."""
     sweep = ledger.one("sweeps", run["sweep"])
-    metric = read_config(sweep["config"]).get("metric") if sweep else None
-    if not isinstance(metric, dict):
+    metric = read_document(sweep["config"]).metric if sweep else None
+    if metric is None:
         return None
-    values = [] if run["best"] is None else [run["best"]]
-    for line in lines:
-        value = json.loads(line).get(metric.get("name"))
-        if isinstance(value, int | float) and math.isfinite(value):
-            values.append(value)
-    pick = max if metric.get("goal") == "maximize" else min
-    return pick(values, default=None)
+    values = [run["best"], *(json.loads(line).get(metric.name) for line in lines)]
+    return metric.best(value for value in values if isinstance(value, int | float))
 
 
 def bucket(run: Row, is_new: bool = False) -> dict[str, Any]:

@@ -8,21 +8,33 @@ import numpy as np
 
 from grok.inputs import InputError
 
-_Draw = Callable[[np.random.Generator, Mapping[str, Any]], float]
+_Scale = tuple[Callable[[float], float], Callable[[float], float]]
 
-_DRAWS: dict[str, tuple[tuple[str, ...], _Draw]] = {
-    "uniform": (("min", "max"), lambda rng, s: rng.uniform(s["min"], s["max"])),
-    "log_uniform": (("min", "max"), lambda rng, s: math.exp(rng.uniform(s["min"], s["max"]))),
-    "log_uniform_values": (
-        ("min", "max"),
-        lambda rng, s: math.exp(rng.uniform(math.log(s["min"]), math.log(s["max"]))),
-    ),
-    "normal": ((), lambda rng, s: rng.normal(s.get("mu", 0), s.get("sigma", 1))),
-    "log_normal": ((), lambda rng, s: rng.lognormal(s.get("mu", 0), s.get("sigma", 1))),
-    "beta": ((), lambda rng, s: rng.beta(s.get("a", 1), s.get("b", 1))),
+
+def _same(x: float) -> float:
+    return x
+
+
+_BOUNDED: dict[str, _Scale] = {
+    "uniform": (_same, _same),
+    "log_uniform": (_same, math.exp),
+    "log_uniform_values": (math.log, math.exp),
+    "inv_log_uniform": (_same, lambda u: math.exp(-u)),
+    "inv_log_uniform_values": (lambda x: -math.log(x), lambda u: math.exp(-u)),
 }
-_LISTS = ("constant", "categorical", "categorical_w_probabilities")
-_ALLOWED = (*_LISTS, "int_uniform", *_DRAWS, *(f"q_{name}" for name in _DRAWS))
+"""What maps a bound to a scale on which the draws are uniform, and what maps them back."""
+
+_FREE: dict[str, Callable[[np.random.Generator, Mapping[str, Any]], float]] = {
+    "normal": lambda rng, s: rng.normal(s.get("mu", 0), s.get("sigma", 1)),
+    "log_normal": lambda rng, s: rng.lognormal(s.get("mu", 0), s.get("sigma", 1)),
+    "beta": lambda rng, s: rng.beta(s.get("a", 1), s.get("b", 1)),
+}
+_CONTINUOUS = (*_BOUNDED, *_FREE)
+_ALLOWED = (
+    "int_uniform",
+    *_CONTINUOUS,
+    *(f"q_{name}" for name in _CONTINUOUS if not name.startswith("inv_")),
+)
 _NUMBERS = ("min", "max", "mu", "sigma", "a", "b", "q")
 _POSITIVE = ("sigma", "a", "b", "q")
 
@@ -45,8 +57,32 @@ def drawn(spec: Mapping[str, Any], rng: np.random.Generator) -> Any:
     name = distribution_of(spec)
     if name == "int_uniform":
         return int(rng.integers(spec["min"], spec["max"], endpoint=True))
-    value = float(_DRAWS[name.removeprefix("q_")][1](rng, spec))
-    if not name.startswith("q_"):
+    kind = name.removeprefix("q_")
+    if kind in _FREE:
+        return _rounded(spec, float(_FREE[kind](rng, spec)))
+    return _rounded(spec, _BOUNDED[kind][1](rng.uniform(*_range(spec))))
+
+
+def ends(spec: Mapping[str, Any]) -> list[Any]:
+    """The smallest and the largest value that can be drawn; none where there is no bound."""
+    if "min" not in spec:
+        return []
+    if distribution_of(spec) == "int_uniform":
+        return [spec["min"], spec["max"]]
+    back = _BOUNDED[distribution_of(spec).removeprefix("q_")][1]
+    return sorted(_rounded(spec, back(u)) for u in _range(spec))
+
+
+def _range(spec: Mapping[str, Any]) -> tuple[float, float]:
+    """The bounds of a bounded distribution, on the scale on which it is uniform."""
+    scaled = _BOUNDED[distribution_of(spec).removeprefix("q_")][0]
+    low, high = sorted((scaled(spec["min"]), scaled(spec["max"])))
+    return low, high
+
+
+def _rounded(spec: Mapping[str, Any], value: float) -> float:
+    """The value, or of a quantised distribution the nearest multiple of ``q``."""
+    if not distribution_of(spec).startswith("q_"):
         return value
     q = spec.get("q", 1)
     return round(value / q) * q
@@ -71,15 +107,18 @@ def check_draw(name: str, spec: Mapping[str, Any]) -> None:
         InputError: One line that names it and says what is allowed.
     """
     kind = distribution_of(spec)
-    if kind in _LISTS or kind not in _ALLOWED:
-        allowed = ", ".join(a for a in _ALLOWED if a not in _LISTS)
+    if kind not in _ALLOWED:
+        allowed = ", ".join(_ALLOWED)
         raise InputError(f"{name}: {kind} is not drawn here; write value, values, or {allowed}")
-    needed = ("min", "max") if kind == "int_uniform" else _DRAWS[kind.removeprefix("q_")][0]
+    needed = () if kind.removeprefix("q_") in _FREE else ("min", "max")
     if missing := [key for key in needed if key not in spec]:
         raise InputError(f"{name}: {kind} needs {missing[0]}")
+    if unknown := [str(key) for key in spec if key not in ("distribution", *_NUMBERS)]:
+        raise InputError(f"{name}: {unknown[0]} is not understood; allowed: {', '.join(_NUMBERS)}")
     for key in _NUMBERS:
         value = spec.get(key, 1)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not math.isfinite(value):
             raise InputError(f"{name}.{key}={value!r}: expected a number such as 1.0e-3")
         if key in _POSITIVE and not value > 0:
             raise InputError(f"{name}.{key}={value}: expected a number above 0")
