@@ -13,6 +13,7 @@ from grok.config import RunConfig, run_key
 from grok.inputs import InputError
 from grok.runs import Run, default_runs_dir, plain
 from grok.sweep import Outcome, Sweep, SweepRun, estimate_seconds, read_sweep, run_local
+from grok.sweep.document import METHODS
 from grok.sweep.state import run_state
 
 USAGE = """\
@@ -21,11 +22,14 @@ usage: grok sweep run SWEEP [--field=value ...]
        grok sweep serve [--port=P]     a server for `wandb sweep` and `wandb agent`; see its --help
 
 SWEEP is a name (`grok list sweeps`), paper/name, or the path of a W&B sweep file with method
-grid. Its runs are trained in processes of one thread each. What is finished is skipped, what
-was interrupted goes on, and what fails does not stop the others.
+grid, random or bayes. Its runs are trained in processes of one thread each. What is finished is
+skipped, what was interrupted goes on, and what fails does not stop the others.
 
   --seeds=S,S,...    these seeds instead of those of the file
   --field=value      this value instead of an axis, or for every run; fields: grok train --help
+  --count=N          at most so many runs; needed by random and bayes where run_cap is not in the
+                     file. bayes needs W&B's engine: pip install 'grokking-lab[sweeps]'
+  --sweep-seed=N     seed of the draws (default: 0); the same draws as those of grok sweep serve
   --workers=N        processes (default: one per core)
   --shard=I/N        every N-th run, from the I-th: 1/3, 2/3 and 3/3 on three machines
   --runs_dir=DIR     where runs are stored (default: $GROK_RUNS, else runs/)
@@ -78,17 +82,52 @@ def sweep(arguments: list[str]) -> int:
         print(USAGE, end="")
         return 0 if {"-h", "--help"} & set(arguments) else 2
     options, flags = _options(arguments[1:])
-    found = read_sweep(options.sweep)
-    runs = _shard(found.runs(flags), options.shard)
+    found = read_sweep(options.sweep, METHODS)
     runs_dir = options.runs_dir or default_runs_dir()
+    if found.document.method == "bayes":
+        from grok.cli.bayes import run_bayes
+
+        return run_bayes(found, flags, runs_dir, options)
+    runs = _shard(_runs(found, flags, options), options.shard)
     if options.engine == "slurm":
         from grok.cli.slurm import run_on_slurm
 
         return run_on_slurm(found, runs, runs_dir, options)
     if options.dry_run:
-        _preview(found, runs, runs_dir, options.workers, options.json)
+        preview_runs(found, runs, runs_dir, options.workers, options.json)
         return 0
     return _run(found, runs, runs_dir, options)
+
+
+def _runs(found: Sweep, flags: list[str], options: Any) -> list[SweepRun]:
+    """The runs of a grid, or of as many draws as asked for."""
+    if found.document.method == "grid":
+        return found.runs(flags)[: options.count]
+    from grok.lit.status_line import StatusLine
+
+    count, line = run_count(found, options.count), StatusLine()
+    line.start()
+
+    def show(n_read: int) -> None:
+        if line.is_due():
+            line.say(f"{n_read} of {count} runs drawn and checked")
+
+    return found.draws(count, options.sweep_seed, flags, show)
+
+
+def run_count(found: Sweep, asked: int | None) -> int:
+    """How many runs a search has.
+
+    Raises:
+        InputError: If nobody says.
+    """
+    counts = [n for n in (asked, found.document.run_cap) if n is not None]
+    if not counts:
+        method = found.document.method
+        raise InputError(
+            f"{found.path}: a {method} sweep has no end; give --count=N, or run_cap in the file"
+        )
+    return min(counts)
 
 
 def _options(arguments: list[str]) -> tuple[Any, list[str]]:
@@ -97,6 +136,8 @@ def _options(arguments: list[str]) -> tuple[Any, list[str]]:
     parser.add_argument("sweep", nargs="?")
     parser.add_argument("--seeds")
     parser.add_argument("--workers", type=int)
+    parser.add_argument("--count", type=int)
+    parser.add_argument("--sweep-seed", "--sweep_seed", type=int, default=0)
     parser.add_argument("--shard", default="1/1")
     parser.add_argument("--runs_dir", "--runs-dir", type=Path)
     for flag in ("--retrain", "--json"):
@@ -108,6 +149,10 @@ def _options(arguments: list[str]) -> tuple[Any, list[str]]:
     if options.sweep is None:
         raise InputError("which sweep? `grok list sweeps` shows them")
     check_workers(options.workers)
+    if options.count is not None and options.count < 1:
+        raise InputError(f"count={options.count} must be 1 or more")
+    if options.sweep_seed < 0:
+        raise InputError(f"sweep-seed={options.sweep_seed} must be 0 or more")
     check_engine(options, flags)
     return options, with_seeds(flags, options.seeds)
 
@@ -184,7 +229,7 @@ def _differs(name: str, rows: Sequence[dict[str, Any]]) -> bool:
     return any(row["values"].get(name) != rows[0]["values"].get(name) for row in rows)
 
 
-def _preview(
+def preview_runs(
     found: Sweep, runs: list[SweepRun], runs_dir: Path, workers: int | None, as_json: bool
 ) -> None:
     """What would be trained and how long that would take."""

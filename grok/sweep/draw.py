@@ -80,7 +80,7 @@ def _range(spec: Mapping[str, Any]) -> tuple[float, float]:
     return low, high
 
 
-def _rounded(spec: Mapping[str, Any], value: float) -> float:
+def _rounded(spec: Mapping[str, Any], value: float) -> float | int:
     """The value, or of a quantised distribution the nearest multiple of ``q``."""
     if not distribution_of(spec).startswith("q_"):
         return value

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from grok.config import InputError, RunConfig, find_experiment, flag_pairs, pars
 from grok.sweep.cells import configs_of
 from grok.sweep.document import SweepDocument, read_document
 from grok.sweep.parameters import Parameter
-from grok.sweep.search import nested
+from grok.sweep.search import draw, nested
 
 ARGS = "${args}"
 COMMAND = '["${env}", grok, train, EXPERIMENT, "${args}"]'
@@ -91,6 +91,31 @@ class Sweep:
         except ValueError as error:
             raise InputError(f"{self.path}: {error}") from None
         return [SweepRun(values, config) for values, config in found][: self.document.run_cap]
+
+    def draws(
+        self,
+        count: int,
+        seed: int,
+        flags: Sequence[str] = (),
+        on_read: Callable[[int], None] = lambda number: None,
+    ) -> list[SweepRun]:
+        """The first distinct runs of a random sweep.
+
+        Args:
+            count: How many are drawn.
+            seed: Of the sweep, 0 or more. A draw depends on it and on its number alone.
+            flags: As for :meth:`runs`; of the seeds one is drawn for each run.
+            on_read: Called with the number of each run that has been through the parser.
+
+        Raises:
+            InputError: As :meth:`runs` does.
+        """
+        parameters, overrides = self.changed(flags)
+        found = []
+        for number in range(count):
+            found.append(self.run_of(draw(parameters, seed, number), overrides))
+            on_read(number)
+        return distinct(found)
 
     def changed(self, flags: Sequence[str]) -> tuple[dict[str, Parameter], list[str]]:
         """The parameters with those replaced that flags name, and the flags that name none.
