@@ -11,15 +11,11 @@ from grok.inputs import InputError
 _Scale = tuple[Callable[[float], float], Callable[[float], float]]
 
 
-def _same(x: float) -> float:
-    return x
-
-
 _BOUNDED: dict[str, _Scale] = {
-    "uniform": (_same, _same),
-    "log_uniform": (_same, math.exp),
+    "uniform": (float, float),
+    "log_uniform": (float, math.exp),
     "log_uniform_values": (math.log, math.exp),
-    "inv_log_uniform": (_same, lambda u: math.exp(-u)),
+    "inv_log_uniform": (float, lambda u: math.exp(-u)),
     "inv_log_uniform_values": (lambda x: -math.log(x), lambda u: math.exp(-u)),
 }
 """What maps a bound to a scale on which the draws are uniform, and what maps them back."""
