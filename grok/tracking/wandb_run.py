@@ -126,6 +126,11 @@ class WandbTracker:
         """
         try:
             self._run.finish(exit_code=exit_code)
+        except TimeoutError:
+            _log.warning(
+                "W&B's server did not take all of this run; `wandb sync %s` sends the rest later",
+                self._file.parent,
+            )
         except Exception as error:
             self._give_up("at the end", error)
         if self._last_step is not None:
@@ -254,4 +259,5 @@ def quiet_settings(wandb: Any) -> Any:
         x_disable_stats=True,
         init_timeout=INIT_TIMEOUT,
         finish_timeout=FINISH_TIMEOUT,
+        finish_timeout_raises=True,
     )
