@@ -32,6 +32,7 @@ from tests.bench.progress import progress_reading, progress_share
 from tests.bench.protocol import Result, interleaved, judge, output_and_peak
 from tests.bench.saturation import saturation_reading
 from tests.bench.sweep import sweep
+from tests.bench.sweep_overhead import sweep_overhead
 from tests.bench.toy import toy_stack_vs_loop
 
 
@@ -238,4 +239,5 @@ CASES: dict[str, list[Callable[[], Iterator[Result]]]] = {
     "memory": [memory],
     "startup": [startup],
     "sweep": [sweep],
+    "sweep-overhead": [sweep_overhead],
 }
