@@ -48,12 +48,20 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 
 PYTHON = blocks("python")
+SERVE = "grok sweep serve"
+"""Ends with a signal only; ``tests/sweep/test_serve_agents.py`` runs it."""
 COMMANDS = [
     (page, line.partition("#")[0].strip())
     for page, block in blocks("console")
     for line in block.splitlines()
-    if line.startswith("grok ")
+    if line.startswith("grok ") and not line.startswith(SERVE)
 ]
+
+MY_SWEEP = """\
+method: random
+command: ["${env}", grok, train, inductive_bias/layernorm, "${args}"]
+parameters: {optim.lr: {min: 1.0e-4, max: 1.0e-2}}
+"""
 
 
 def test_the_pages_show_code_and_commands() -> None:
@@ -112,8 +120,10 @@ def test_commands_on_the_pages_run(
     arguments = shlex.split(command)[1:]
     if arguments[0] == "train":
         arguments += small
-    if arguments[0] in ("sweep", "reproduce", "diagram") and "--dry-run" not in arguments:
+    if arguments[0] in ("sweep", "reproduce", "diagram") and arguments[1] != "check":
         arguments += ["--dry-run"]
+    for name in {"my_random.yaml", "my_sweep.yaml"} & set(arguments):
+        Path(name).write_text(MY_SWEEP, encoding="utf-8")
     if arguments[0] == "dashboard" and "-o" not in arguments:
         arguments += ["-o", "workspace.json"]  # nothing is sent to anybody's account
     if any(each.startswith("hf:") or each == "--series" for each in arguments):
