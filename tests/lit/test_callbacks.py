@@ -319,14 +319,14 @@ def trained(run: Run) -> dict[int, dict[str, bytes]]:
     "other",
     [
         OFF,
-        measures(**dict.fromkeys(FAMILIES, Schedule(dense=60, every=0))),
+        measures(**dict.fromkeys(FAMILIES, Schedule(dense=24, every=0))),
         measures(**dict.fromkeys(FAMILIES, Schedule(every=7))),
     ],
     ids=["off", "every update", "every 7"],
 )
 def test_reading_changes_no_bit_of_the_parameters(other: MeasuresConfig, tmp_path: Path) -> None:
-    config = run_config(n_steps=60, batch_size=8, dropout=0.1)
-    without = run_config(n_steps=60, batch_size=8, dropout=0.1, measures=other)
+    config = run_config(n_steps=24, batch_size=8, dropout=0.1)
+    without = run_config(n_steps=24, batch_size=8, dropout=0.1, measures=other)
     runs = [train(c, tmp_path / str(i), progress=False) for i, c in enumerate((config, without))]
     assert trained(runs[0]) == trained(runs[1])
     assert runs[0].key == runs[1].key

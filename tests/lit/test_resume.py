@@ -105,7 +105,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
 
 
 @pytest.mark.slow
-@settings(max_examples=5, deadline=None, derandomize=True)
+@settings(max_examples=3, deadline=None, derandomize=True)
 @given(steps=st.sets(st.integers(1, 129), min_size=1, max_size=3), which=st.sampled_from(SIGNALS))
 def test_no_instant_of_an_interruption_shows_in_the_result(
     uninterrupted: Whole, steps: set[int], which: signal.Signals

@@ -64,9 +64,9 @@ def test_a_flag_for_wandb_itself_is_passed_over(
     assert command(capsys, *TINY, f"--runs_dir={tmp_path}", *flags).code == 0
 
 
-def _under_an_agent(store: Path, *flags: str) -> dict[str, Any]:
+def _under_an_agent(store: Path, run_id: str, *flags: str) -> dict[str, Any]:
     """Train as an agent's child would, with the copy kept here; what the copy holds."""
-    agent = {"WANDB_SWEEP_ID": "s1", "WANDB_RUN_ID": "r1", "WANDB_MODE": "offline"}
+    agent = {"WANDB_SWEEP_ID": "s1", "WANDB_RUN_ID": run_id, "WANDB_MODE": "offline"}
     closed = {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": 40 * "a"}
     code = "import sys; from grok.cli import main; sys.exit(main(sys.argv[1:]))"
     words = [word for word in TINY if "tracking" not in word]
@@ -76,7 +76,7 @@ def _under_an_agent(store: Path, *flags: str) -> dict[str, Any]:
         check=True,
         capture_output=True,
     )
-    (file,) = store.glob("*/wandb/offline-run-*-r1/*.wandb")
+    (file,) = store.glob(f"*/wandb/offline-run-*-{run_id}/*.wandb")
     reader = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
     found = subprocess.run(reader, check=True, capture_output=True, text=True).stdout
     records = [json.loads(line) for line in found.splitlines()]
@@ -90,7 +90,7 @@ def _under_an_agent(store: Path, *flags: str) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_under_an_agent_all_are_one_run_of_wandb_with_their_mean(tmp_path: Path) -> None:
-    found = _under_an_agent(tmp_path, "--seeds=1,2")
+    found = _under_an_agent(tmp_path, "r1", "--seeds=1,2")
     assert found["exit"] == [0]
     assert found["config"]["data.split_seed"] == [1, 2]
     assert found["config"]["n_steps"] == 60
@@ -102,3 +102,11 @@ def test_under_an_agent_all_are_one_run_of_wandb_with_their_mean(tmp_path: Path)
     np.testing.assert_allclose(
         list(means.values()), np.mean([values for _, values in series], axis=0), rtol=1e-12
     )
+    again = _under_an_agent(tmp_path, "r2", "--seeds=1,2")  # another sweep over runs that are done
+    assert [_readings(row) for row in again["rows"]] == [_readings(row) for row in found["rows"]]
+    assert again["exit"] == [0]
+
+
+def _readings(row: dict[str, Any]) -> dict[str, Any]:
+    """What of a row of W&B's history is ours and a number."""
+    return {key: value for key, value in row.items() if key[0] != "_" and "runs." not in key}
