@@ -1,7 +1,6 @@
 """``grok train``."""
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,8 +64,6 @@ def _options(arguments: list[str]) -> tuple[Any, list[str]]:
     parser = Parser(prog="grok train", add_help=False, allow_abbrev=False)
     parser.add_argument("experiment", nargs="?")
     parser.add_argument("-h", "--help", action="store_true")
-    parser.add_argument("--seeds")
-    parser.add_argument("--over", action="append", default=[])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--retrain", action="store_true")
     parser.add_argument("--runs_dir", "--runs-dir", type=Path)
@@ -84,12 +81,10 @@ def _help(experiment: str | None, flags: Sequence[str]) -> None:
 def _cells(options: Any, flags: list[str]) -> list[tuple[dict[str, Any], Any]]:
     """The runs asked for, each with its values on the axes; without axes it is one."""
     from grok.config import parse_run
+    from grok.sweep.axes import take_axes
     from grok.sweep.cells import configs_of
 
-    axes = _axes(options.seeds, options.over)
-    given = {flag.partition("=")[0].removeprefix("--") for flag in flags}
-    if twice := sorted(given & set(axes)):
-        raise InputError(f"{twice[0]} is given twice: as one value and as several")
+    axes, flags = take_axes(flags)
 
     def parse(values: dict[str, Any]) -> Any:
         return parse_run(options.experiment, [*flags, *(f"--{k}={v}" for k, v in values.items())])
@@ -98,22 +93,6 @@ def _cells(options: Any, flags: list[str]) -> list[tuple[dict[str, Any], Any]]:
         return configs_of(axes, parse)
     except ValueError as error:
         raise InputError(str(error)) from None
-
-
-def _axes(seeds: str | None, over: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Values of each field that has several, as they stand on the command line."""
-    axes: dict[str, tuple[str, ...]] = {}
-    for text in ([] if seeds is None else [f"seed={seeds}"]) + list(over):
-        name, is_given, values = text.partition("=")
-        found = tuple(value.strip() for value in re.split(r",(?![^\[]*\])", values))
-        if not is_given or "" in found:
-            raise InputError(f"over={text}: expected FIELD=VALUE,VALUE such as optim.lr=0.1,0.2")
-        if name == "seed" and not all(re.fullmatch("[0-9]+", value) for value in found):
-            raise InputError(f"seeds={values}: expected whole numbers such as 456,789")
-        if name in axes or len(set(found)) < len(found):
-            raise InputError(f"{name}: the same field or value twice")
-        axes[name] = found
-    return axes
 
 
 def _report(cells: Sequence[Any], store: Path, as_json: bool) -> None:

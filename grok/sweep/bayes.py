@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grok.config import run_key
+from grok.inputs import InputError
 from grok.runs import DONE, Run
 from grok.runs.files import write_atomic
 from grok.sweep.file import Sweep, SweepRun
@@ -34,6 +35,11 @@ class BayesSweep:
 
     def __init__(self, sweep: Sweep, flags: Sequence[str], runs_dir: Path, seed: int) -> None:
         check_bayes(sweep.document)
+        if sweep.stacked:
+            raise InputError(
+                f"{sweep.path}: here a proposal is one run; take --seeds and --over out of its "
+                "command, or use `grok sweep serve` and agents"
+            )
         self.sweep, self.runs_dir, self.seed = sweep, runs_dir, seed
         self.parameters, self.overrides = sweep.changed(flags)
         specs = {name: [each.path, each.spec] for name, each in self.parameters.items()}

@@ -1,6 +1,7 @@
 """A sweep file checked before anything is trained or a server sees it."""
 
 import difflib
+import math
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -133,8 +134,9 @@ def _search(sweep: Sweep, runs_dir: Path, workers: int | None) -> Checked:
     cap, notes = document.run_cap, []
     if cap is None:
         notes.append("without end at W&B; `grok sweep run` needs --count or run_cap in the file")
-    seconds = cap and cap * _seconds_each(configs, runs_dir, workers)
-    return Checked(sweep.name, document.method, cap, cap, seconds, notes)
+    n_runs = cap and cap * math.prod(len(each.values) for each in sweep.stacked.values())
+    seconds = n_runs and n_runs * _seconds_each(configs, runs_dir, workers)
+    return Checked(sweep.name, document.method, cap, n_runs, seconds, notes)
 
 
 def _seconds_each(configs: Sequence[RunConfig], runs_dir: Path, workers: int | None) -> float:

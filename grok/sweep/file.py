@@ -1,20 +1,22 @@
 """W&B sweep files, read and expanded into runs without a server."""
 
+import itertools
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from grok.config import InputError, RunConfig, find_experiment, flag_pairs, parse_run, run_key
+from grok.sweep.axes import take_axes
 from grok.sweep.cells import configs_of
+from grok.sweep.command import ARGS, read_command
 from grok.sweep.document import SweepDocument, read_document
 from grok.sweep.parameters import Parameter
 from grok.sweep.search import draw, nested
 
-ARGS = "${args}"
-COMMAND = '["${env}", grok, train, EXPERIMENT, "${args}"]'
 _KEYS = (
     "name",
     "description",
@@ -52,11 +54,15 @@ class Sweep:
     """What the file says. ``seed`` is a parameter like the others."""
     flags: tuple[str, ...] = (ARGS,)
     """Flags of every run, with the values of the parameters at ``${args}``; later ones win."""
+    stacked: dict[str, Parameter] = field(default_factory=dict)
+    """What the command gives several values, ``--seeds`` and ``--over``: each cell and each draw
+    is a run for each of these, which an agent trains at one start."""
 
     @property
     def axes(self) -> dict[str, tuple[Any, ...]]:
         """Of a grid, dotted name to values; the first varies slowest."""
-        return {name: each.values for name, each in self.document.parameters.items()}
+        parameters = self.document.parameters | self.stacked
+        return {name: each.values for name, each in parameters.items()}
 
     def runs(self, flags: Sequence[str] = ()) -> list[SweepRun]:
         """The distinct runs of a grid, first axis slowest; of cells that are the same the first.
@@ -90,7 +96,10 @@ class Sweep:
             raise
         except ValueError as error:
             raise InputError(f"{self.path}: {error}") from None
-        return [SweepRun(values, config) for values, config in found][: self.document.run_cap]
+        cap = self.document.run_cap
+        if cap is not None:  # of what an agent starts
+            found = found[: cap * math.prod(len(parameters[name].values) for name in self.stacked)]
+        return [SweepRun(values, config) for values, config in found]
 
     def draws(
         self,
@@ -111,9 +120,13 @@ class Sweep:
             InputError: As :meth:`runs` does.
         """
         parameters, overrides = self.changed(flags)
+        stacked = {name: parameters.pop(name).values for name in self.stacked}
         found = []
         for number in range(count):
-            found.append(self.run_of(draw(parameters, seed, number), overrides))
+            values = draw(parameters, seed, number)
+            for more in itertools.product(*stacked.values()):
+                cell = values | dict(zip(stacked, more, strict=True))
+                found.append(self.run_of(cell, overrides))
             on_read(number)
         return distinct(found)
 
@@ -126,7 +139,7 @@ class Sweep:
         Raises:
             InputError: If a flag is no field, or seeds are no whole numbers.
         """
-        found, overrides = dict(self.document.parameters), []
+        found, overrides = self.document.parameters | self.stacked, []
         for flag in flags:
             if flag.startswith("--seeds="):
                 seeds = _seeds(flag.removeprefix("--seeds="))
@@ -181,13 +194,22 @@ def read_sweep(name: str, methods: Sequence[str] = ("grid",), served: Sequence[s
     try:
         document = read_document(found.path.read_text(encoding="utf-8"))
         _check(document, methods, served)
-        experiment, rest = _command(document.raw.get("command"))
+        experiment, words = read_command(document.raw.get("command"))
+        several, rest = take_axes(words)
+        stacked = {name: _stacked(document, name, values) for name, values in several.items()}
     except (OSError, UnicodeDecodeError, InputError) as error:
         raise InputError(f"{found.path}: {' '.join(str(error).split())}") from None
     title = f"{found.paper}/{found.name}"
     tracking = {key: document.raw.get(key) for key in ("project", "entity")} | {"group": title}
     base = [f"--tracking.{key}={value}" for key, value in tracking.items() if value]
-    return Sweep(title, found.path, experiment, document, (*base, *rest))
+    return Sweep(title, found.path, experiment, document, (*base, *rest), stacked)
+
+
+def _stacked(document: SweepDocument, name: str, values: Sequence[str]) -> Parameter:
+    """A field that the command gives several values."""
+    if name in document.parameters:
+        raise InputError(f"{name} is given twice: as a parameter and in the command")
+    return Parameter((name,), {"values": [_typed(value) for value in values]})
 
 
 def _check(document: SweepDocument, methods: Sequence[str], served: Sequence[str]) -> None:
@@ -202,19 +224,6 @@ def _check(document: SweepDocument, methods: Sequence[str], served: Sequence[str
             raise InputError(f"{key} is not understood here; allowed: {', '.join(_KEYS)}")
     if document.method not in methods:
         raise InputError(f"method={document.method}: expected {' or '.join(methods)} here")
-
-
-def _command(command: Any) -> tuple[str, tuple[str, ...]]:
-    """The experiment, and what stands after it."""
-    if not isinstance(command, list) or "train" not in command:
-        raise InputError(f"command={command}: write {COMMAND}, which names the experiment")
-    experiment, *rest = [*command[command.index("train") + 1 :], ""]
-    rest = tuple(str(word) for word in rest[:-1])
-    if not re.match(r"[^$-]", str(experiment)):
-        raise InputError(f"command names no experiment after train: write {COMMAND}")
-    if rest.count(ARGS) != 1:
-        raise InputError(f"command must have {ARGS} once, after the experiment: write {COMMAND}")
-    return str(experiment), rest
 
 
 def _seeds(text: str) -> tuple[int, ...]:

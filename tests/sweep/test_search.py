@@ -12,6 +12,7 @@ import yaml
 from scipy.stats import ks_2samp
 
 from grok.config import RunConfig, run_key
+from grok.inputs import InputError
 from grok.runs import ReadingsWriter, RunStore, write_status
 from grok.sweep import Outcome, read_sweep
 from grok.sweep.bayes import BayesSweep
@@ -21,15 +22,15 @@ from grok.sweep.search import engine
 from grok.sweep.serve import Ledger, Queue
 from tests.running import FLAGS, command
 
+TRAIN = ["${env}", "grok", "train", "inductive_bias/layernorm", "${args}", *FLAGS]
 RANDOM = {"method": "random", "parameters": {"optim.lr": {"min": 0.001, "max": 0.1}}}
 METRIC = {"metric": {"name": "loss/test", "goal": "minimize"}}
 BAYES = RANDOM | {"method": "bayes"} | METRIC
 
 
 def _file(folder: Path, config: Mapping[str, Any]) -> str:
-    words = ["${env}", "grok", "train", "inductive_bias/layernorm", "${args}", *FLAGS]
     path = folder / "mine.yaml"
-    path.write_text(yaml.safe_dump({"command": [*words, "--n_steps=3"], **config}))
+    path.write_text(yaml.safe_dump({"command": [*TRAIN, "--n_steps=3"], **config}))
     return str(path)
 
 
@@ -91,6 +92,41 @@ def test_a_random_sweep_is_the_same_at_each_call_and_under_a_server(
         now[0] += 10
         given.append(order["args"]["optim.lr"]["value"])
     assert given == three
+
+
+def test_each_draw_is_a_run_for_each_value_that_the_command_stacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*TRAIN, "--seeds", "1,2", "--over=optim.eps=0.1,0.2", "--n_steps=3"]
+    file = _file(tmp_path, RANDOM | {"command": words, "run_cap": 2})
+    for flags, n_seeds in [((), 2), (("--seeds=7",), 1)]:
+        done = command(capsys, "sweep", "run", file, "--dry-run", "--json", *flags)
+        cells = [row["values"] for row in json.loads(done.out)["runs"]]
+        assert len({cell["optim.lr"] for cell in cells}) == 2
+        assert len({(cell["optim.lr"], cell["seed"], cell["optim.eps"]) for cell in cells}) == (
+            len(cells)
+        )
+        assert len(cells) == 2 * n_seeds * 2
+    (row,) = json.loads(command(capsys, "sweep", "check", file, "--json").out)["sweeps"]
+    assert row["runs"] == 8
+    again = _file(tmp_path, BAYES | {"command": words})
+    done = command(capsys, "sweep", "run", again, "--count=2")
+    assert "take --seeds and --over out of its" in done.err
+
+
+def test_a_grid_has_a_run_for_each_value_that_the_command_stacks(tmp_path: Path) -> None:
+    grid = {"method": "grid", "run_cap": 2, "parameters": {"optim.lr": {"values": [0.1, 0.2, 0.3]}}}
+    words = [*TRAIN, "--seeds=1,2", "--n_steps=3"]
+    found = read_sweep(_file(tmp_path, grid | {"command": words})).runs()
+    assert [(run.config.optim.lr, run.config.data.split_seed) for run in found] == [
+        (0.1, 1),
+        (0.1, 2),
+        (0.2, 1),
+        (0.2, 2),
+    ]
+    twice = {"seed": {"values": [1]}}
+    with pytest.raises(InputError, match="seed is given twice: as a parameter and in the command"):
+        read_sweep(_file(tmp_path, grid | {"command": words, "parameters": twice}))
 
 
 @pytest.mark.parametrize("method", ["random", "bayes"])

@@ -142,6 +142,10 @@ def test_two_agents_train_a_grid_each_run_once_and_all_is_in_the_store(tmp_path:
     cells = [(run.config.model.readout_scale, run.config.data.split_seed) for run in stored]
     assert sorted(cells) == [(0.5, 1), (0.5, 2), (1.5, 1), (1.5, 2)]
     assert {run.status()["status"] for run in stored} == {"completed"}
+    here = ["sweep", "run", str(tmp_path / "sweep.yaml"), f"--runs_dir={tmp_path / 'here'}"]
+    assert main([*here, "--workers=1", "--tracking.mode=disabled"]) == 0
+    for run, other in zip(stored, RunStore(tmp_path / "here").runs(), strict=True):
+        assert_same(run, other)
     for run in runs:  # what was shown is what ran
         shown = {k: v["value"] for k, v in json.loads(run["config"]).items() if k != "_wandb"}
         scale = json.loads(run["args"])["model.readout_scale"]["value"]
