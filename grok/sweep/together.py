@@ -1,5 +1,7 @@
 """The runs of one ``grok train``, trained in this process."""
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,11 +11,17 @@ from grok.lit.job import tracked_summary
 from grok.lit.loggers import curves
 from grok.lit.signals import Interrupted, SignalCatcher
 from grok.lit.train import train_stack
-from grok.runs import Run, RunStore
+from grok.runs import Run, RunLocked, RunStore
 from grok.sweep.local import stacks_of
 from grok.tracking import SharedTracker, Tracker, agent_tracker, is_under_agent, make_tracker
 
 _Rows = dict[int, dict[str, float]]
+_TrackerOf = Callable[[Run, TrackingConfig], Tracker]
+_log = logging.getLogger("grok")
+
+
+PAUSE = 2.0
+"""Seconds between two looks at a run that another agent's process trains."""
 
 
 class _Several(NamedTuple):
@@ -43,22 +51,21 @@ def train_together(
         The runs, as they were given.
 
     Raises:
-        RunLocked: If another process trains one of them; those before it are trained.
+        RunLocked: If another process trains one of them; those before it are trained. Under an
+            agent that one is waited for.
         Interrupted: After a signal; the runs are stored and can be resumed.
         ConfigMismatch: If the agent's W&B run would show another config than is trained.
     """
     distinct: dict[str, RunConfig] = {}
     for config in configs:
         distinct.setdefault(run_key(config), config)
+    stacks = stacks_of(distinct, dict.fromkeys(distinct, 0), workers=1)
 
-    def train(tracker_of: Callable[[Run, TrackingConfig], Tracker]) -> None:
+    def train(tracker_of: _TrackerOf) -> None:
+        options = {"retrain": retrain, "progress": progress, "tracker_of": tracker_of}
         with SignalCatcher() as catcher:
-            for stack in stacks_of(distinct, dict.fromkeys(distinct, 0), workers=1):
-                if catcher.caught is not None:
-                    raise Interrupted(catcher.caught)
-                train_stack(
-                    stack, runs_dir, retrain=retrain, progress=progress, tracker_of=tracker_of
-                )
+            for stack in stacks:
+                _train(stack, runs_dir, catcher, options)
 
     if is_under_agent():
         _as_one(list(distinct.values()), runs_dir, retrain, train)
@@ -69,11 +76,31 @@ def train_together(
     return [runs[run_key(config)] for config in configs]
 
 
+def _train(
+    stack: list[RunConfig], runs_dir: Path, catcher: SignalCatcher, options: dict[str, Any]
+) -> None:
+    """Train one stack; under an agent when no other agent's process has one of its runs."""
+    is_told = False
+    while True:
+        if catcher.caught is not None:
+            raise Interrupted(catcher.caught)
+        try:
+            train_stack(stack, runs_dir, **options)
+            return
+        except RunLocked as error:
+            if not is_under_agent():
+                raise
+            if not is_told:
+                _log.warning("%s; waiting for it", error)
+            is_told = True
+            time.sleep(PAUSE)
+
+
 def _as_one(
     configs: list[RunConfig],
     runs_dir: Path,
     retrain: bool,
-    train: Callable[[Callable[[Run, TrackingConfig], Tracker]], None],
+    train: Callable[[_TrackerOf], None],
 ) -> None:
     """Train the runs as one W&B run."""
     store = RunStore(runs_dir)
@@ -93,6 +120,8 @@ def _as_one(
         exit_code = 128 + error.signal
         raise
     finally:
+        for run in runs:
+            shared.fill(place[run.key], _rows(run))  # of what another process has trained meanwhile
         shared.end_all()
         if len(runs) > 1:
             tracker.table("runs", [_row(run) for run in runs])

@@ -26,10 +26,9 @@ class SharedTracker:
         self._tracker = tracker
         self._rows: dict[int, dict[int, dict[str, float]]] = {}  # by step and run
         self._steps: list[int] = []  # a heap of those steps
+        self._last = after
         for index, rows in enumerate(stored):
-            for step, values in rows.items():
-                if step > after:
-                    self._add(index, step, values)
+            self.fill(index, rows)
         self._reached: list[float] = [-1.0] * len(stored)
 
     def part(self, index: int) -> Tracker:
@@ -42,6 +41,11 @@ class SharedTracker:
         self._reached[index] = max(self._reached[index], step)
         self._hand_on()
 
+    def fill(self, index: int, rows: Rows) -> None:
+        """Take what is stored of a run, as far as it is not handed on yet."""
+        for step, values in rows.items():
+            self._add(index, step, values)
+
     def end(self, index: int) -> None:
         """No more comes from this run."""
         self._reached[index] = math.inf
@@ -53,6 +57,8 @@ class SharedTracker:
             self.end(index)
 
     def _add(self, index: int, step: int, values: Mapping[str, float]) -> None:
+        if step <= self._last:
+            return
         if step not in self._rows:
             heapq.heappush(self._steps, step)
         self._rows.setdefault(step, {}).setdefault(index, {}).update(values)
@@ -60,7 +66,7 @@ class SharedTracker:
     def _hand_on(self) -> None:
         """The steps that no run can add to."""
         while self._steps and self._steps[0] < min(self._reached):
-            step = heapq.heappop(self._steps)
+            step = self._last = heapq.heappop(self._steps)
             rows = list(self._rows.pop(step).values())
             keys = dict.fromkeys(key for row in rows for key in row)
             self._tracker.log(step, {key: _mean(key, rows) for key in keys})

@@ -4,13 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from grok.runs import RunStore
+from grok.config import parse_run
+from grok.runs import RunLock, RunStore
+from grok.sweep import together
 from tests.running import FLAGS, assert_same, command
 
 TINY = ["train", "inductive_bias/readout_scale", *FLAGS, "--n_steps=60"]
@@ -86,6 +90,31 @@ def _under_an_agent(store: Path, run_id: str, *flags: str) -> dict[str, Any]:
         "rows": [r["history"]["item"] for r in records if r["type"] == "history"],
         "exit": [r["exit"].get("exit_code", 0) for r in records if r["type"] == "exit"],
     }
+
+
+def test_a_run_that_another_process_has_is_an_error_and_under_an_agent_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [*TINY, f"--runs_dir={tmp_path}"]
+    run = RunStore(tmp_path).create(parse_run(TINY[1], TINY[2:]))
+    lock = ExitStack()
+    lock.enter_context(RunLock(run.dir))
+    done = command(capsys, *words)
+    assert (done.code, run.status()["status"]) == (1, "new")
+    assert "is being worked on by process" in done.err
+    monkeypatch.setenv("WANDB_SWEEP_ID", "s1")
+    monkeypatch.setattr(together, "PAUSE", 0.0)
+    waits = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            lock.close()
+
+    monkeypatch.setattr(together, "time", SimpleNamespace(sleep=wait))
+    assert command(capsys, *words).code == 0
+    assert len(waits) == 3
+    assert run.status()["status"] == "completed"
 
 
 @pytest.mark.slow

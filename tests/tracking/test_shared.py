@@ -59,6 +59,19 @@ def test_what_is_stored_comes_first_and_what_the_copy_has_not_again() -> None:
     assert copy.rows == [(10, {"a": 5.0}), (20, {"a": 10.0}), (30, {"a": 0.0})]
 
 
+def test_what_another_process_has_stored_meanwhile_is_filled_in_and_nothing_comes_twice() -> None:
+    copy = Copy()
+    shared = SharedTracker(copy, [{}, {}])
+    for step in (0, 1, 2):
+        shared.part(0).log(step, {"a": 1.0})
+    shared.part(1).finish(0)
+    assert [step for step, _ in copy.rows] == [0, 1]
+    shared.fill(0, {0: {"a": 1.0}, 2: {"a": 1.0}})
+    shared.fill(1, {0: {"a": 5.0}, 3: {"a": 7.0}})
+    shared.end_all()
+    assert copy.rows[2:] == [(2, {"a": 1.0}), (3, {"a": 7.0})]
+
+
 def test_a_nested_parameter_that_was_garbled_is_named() -> None:
     ours = flatten(to_dict(RunConfig()))
     check_config(ours, ours | {"optim": {"lr": 0.001}, "seed": 3})
