@@ -102,7 +102,8 @@ def test_a_run_that_another_process_has_is_an_error_and_under_an_agent_waited_fo
     done = command(capsys, *words)
     assert (done.code, run.status()["status"]) == (1, "new")
     assert "is being worked on by process" in done.err
-    monkeypatch.setenv("WANDB_SWEEP_ID", "s1")
+    # Not by the environment: W&B would keep it for the later tests of this process.
+    monkeypatch.setattr(together, "is_under_agent", lambda: True)
     monkeypatch.setattr(together, "PAUSE", 0.0)
     waits = []
 

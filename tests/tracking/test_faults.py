@@ -34,7 +34,8 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        # Lazily: W&B's own process may have its log open for a moment longer.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def train(store: Path, *flags: str, timeouts: float = 30.0, **environ: str) -> Any:
