@@ -1,5 +1,7 @@
 """The command line. Each command imports what it needs when it is called, and no more."""
 
+import atexit
+import gc
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -149,4 +151,5 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
 
 def entry() -> None:
     """The ``grok`` script."""
+    atexit.register(gc.freeze)  # or the last collection of all that torch has made takes seconds
     sys.exit(main())

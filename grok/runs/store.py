@@ -12,6 +12,8 @@ from grok.runs.files import TEMPORARY, is_temporary, temporary_name, write_atomi
 from grok.runs.lock import RunLock
 from grok.runs.run import Run
 
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
 
 class RunStore:
     """Runs by key under one directory.
@@ -112,7 +114,7 @@ def _check(run: Run) -> None:
 
 
 def _write(run: Run, config: RunConfig) -> None:
-    text = yaml.safe_dump(to_dict(config), sort_keys=False)
+    text = yaml.dump(to_dict(config), Dumper=_Dumper, sort_keys=False)
     write_atomic(run.dir / "config.yaml", text.encode())
 
 

@@ -3,7 +3,9 @@
 Imports no torch before its first run, so that the number of threads is set by then.
 """
 
+import atexit
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -44,6 +46,7 @@ def work(pipe: Connection, parent: int, runs_dir: Path, retrain: bool) -> None:
         retrain: Forget what is stored of a run and start anew.
     """
     os.environ.update(_ONE_THREAD)
+    atexit.register(gc.freeze)  # or the last collection of all that torch has made takes seconds
     _end_with_parent()
     catcher = SignalCatcher()
     catcher.install()  # and never left: a signal on the way out of the process disturbs nothing
