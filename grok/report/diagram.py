@@ -12,18 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from grok.metrics.learning_phases import Phase
+from grok.report.palette import PHASES
 from grok.runs import write_atomic
 from grok.sweep import Axis, Diagram
 
-COLOURS = {
-    Phase.COMPREHENSION: "#A0DA39",
-    Phase.GROKKING: "#FDE725",
-    Phase.MEMORIZATION: "#46327E",
-    Phase.CONFUSION: "#1E1E1E",
-    Phase.OTHER: "#2A9D8F",
-    Phase.UNDECIDED: "#D9D9D9",
-}
-"""Of each phase; the first four are those of Liu et al. 2022."""
 FORMATS = (".png", ".svg", ".pdf")
 """Endings of the files that can be drawn."""
 MOST_TICKS = 16
@@ -68,13 +60,13 @@ def draw_diagram(diagram: Diagram, title: str, path: Path) -> None:
 
 def _draw_phases(axes: Axes, diagram: Diagram) -> list[Patch]:
     """The label of each cell, paler where the seeds disagree; what the colours mean."""
-    colours = ListedColormap([COLOURS[phase] for phase in Phase])
+    colours = ListedColormap([PHASES[phase] for phase in Phase])
     norm = BoundaryNorm(np.arange(len(Phase) + 1) - 0.5, len(Phase))
     alpha = 0.35 + 0.65 * diagram.share
     axes.imshow(diagram.phases, cmap=colours, norm=norm, alpha=alpha, aspect="auto")
     axes.set_title("phase", fontsize="medium")
     there = [phase for phase in Phase if (diagram.phases == phase).any()]
-    return [Patch(facecolor=COLOURS[p], edgecolor="black", label=p.name.lower()) for p in there]
+    return [Patch(facecolor=PHASES[p], edgecolor="black", label=p.name.lower()) for p in there]
 
 
 def _draw_delay(figure: Figure, axes: Axes, diagram: Diagram) -> None:

@@ -1,0 +1,166 @@
+"""What the published figures are drawn with: style, curves with their seeds, and files."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from grok.claims.evidence import ArmEvidence, NotRun
+from grok.report.figures.base import PaperFigure, Source
+from grok.report.palette import LINES, MPL_DASHES
+from grok.runs import write_atomic
+
+FORMATS = (".png", ".svg", ".pdf")
+"""Endings of the files that can be drawn."""
+
+_STYLE = {
+    "font.size": 8.0,
+    "axes.titlesize": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.2,
+    "legend.frameon": False,
+    "legend.fontsize": 7.0,
+    "svg.hashsalt": "grok",
+}
+
+_UNDATED = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None, "ModDate": None},
+}
+
+
+def draw_figure(figure: PaperFigure, source: Source, endings: Sequence[str]) -> dict[str, bytes]:
+    """Draw a figure once, in several formats.
+
+    Args:
+        figure: Which.
+        source: Its runs; notes what is missing.
+        endings: Of :data:`FORMATS`.
+
+    Returns:
+        The bytes of a file by ending: the same for the same readings and versions.
+    """
+    with mpl.rc_context(_STYLE):
+        canvas = Figure(figsize=figure.size, layout="constrained")
+        FigureCanvasAgg(canvas)
+        figure.draw(canvas, source)
+        found = {}
+        for ending in endings:
+            buffer = io.BytesIO()
+            canvas.savefig(buffer, format=ending[1:], dpi=150, metadata=_UNDATED[ending])
+            found[ending] = buffer.getvalue()
+    return found
+
+
+def save_figure(figure: PaperFigure, source: Source, path: Path) -> None:
+    """Draw a figure into a file, whole; its ending says which of :data:`FORMATS`."""
+    write_atomic(path, draw_figure(figure, source, [path.suffix])[path.suffix])
+
+
+def style_of(at: int) -> dict[str, Any]:
+    """Colour and dash of the line with that number."""
+    dash = MPL_DASHES[at // len(LINES) % len(MPL_DASHES)]
+    return {"color": LINES[at % len(LINES)], "linestyle": dash}
+
+
+def smoothed(values: np.ndarray, n: int) -> np.ndarray:
+    """Moving mean over ``n`` readings, fewer at both ends; 1 gives the values."""
+    if n <= 1:
+        return values
+    ones = np.ones(n)
+    count = np.convolve(np.ones_like(values), ones, mode="same")
+    return np.convolve(values, ones, mode="same") / count
+
+
+def draw_seeds(
+    axes: Axes, evidence: ArmEvidence, key: str, at: int, label: str, source: Source
+) -> bool:
+    """A key over the steps: the mean of the seeds thick, each seed thin, their range shaded.
+
+    The mean is over the steps at which every seed was read.
+
+    Args:
+        axes: Where.
+        evidence: The runs.
+        key: Log key.
+        at: Number of the line, for its colour.
+        label: In the legend.
+        source: Says how much is smoothed, and is told if nothing was read.
+
+    Returns:
+        Whether there was something to draw.
+    """
+    try:
+        each = [evidence.series(key, seed) for seed in evidence.runs]
+    except NotRun as error:
+        source.lacks(f"{label}: {key}", str(error))
+        return False
+    style = style_of(at)
+    for steps, values in each:
+        axes.plot(steps, smoothed(values, source.smooth), lw=0.5, alpha=0.45, **style)
+    steps = _shared([steps for steps, _ in each])
+    rows = np.array([smoothed(v[np.isin(s, steps)], source.smooth) for s, v in each])
+    axes.fill_between(
+        steps, rows.min(axis=0), rows.max(axis=0), color=style["color"], alpha=0.15, lw=0
+    )
+    axes.plot(steps, rows.mean(axis=0), label=label, **style)
+    return True
+
+
+def _shared(each: Sequence[np.ndarray]) -> np.ndarray:
+    found = each[0]
+    for steps in each[1:]:
+        found = np.intersect1d(found, steps)
+    return found
+
+
+def draw_bars(
+    axes: Axes, values: Mapping[str, Sequence[float]], published: Mapping[str, float]
+) -> None:
+    """A bar for each name at the median of its values, each value a dot.
+
+    Infinite values, events that never came, are an open triangle at the top of the axes. What was
+    published is a black diamond beside the bar.
+    """
+    for at, (name, found) in enumerate(values.items()):
+        there = [x for x in found if np.isfinite(x)]
+        if there:
+            axes.bar(at, float(np.median(there)), color=LINES[at % len(LINES)], alpha=0.75)
+            axes.plot(np.full(len(there), at), there, ".", color="black", ms=3)
+        if len(there) < len(found):
+            transform = axes.get_xaxis_transform()
+            axes.plot([at], [0.97], "^", mfc="none", color="black", transform=transform)
+        if name in published:
+            axes.plot([at + 0.3], [published[name]], "D", color="black", ms=4)
+    axes.set_xticks(range(len(values)), list(values), rotation=30, ha="right")
+
+
+def mark_published(
+    axes: Axes, x: Sequence[float], y: Sequence[float], label: str = "published"
+) -> None:
+    """Published values as hollow black diamonds, over everything."""
+    axes.plot(x, y, "D", mfc="white", mec="black", ms=4, zorder=5, label=label, linestyle="none")
+
+
+def say_missing(axes: Axes, words: str = "not run") -> None:
+    """Write into empty axes that there is nothing to draw."""
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color="#7F7F7F")
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+
+
+def log_steps(axes: Axes) -> None:
+    """A logarithmic axis of steps; step 0 has no place on it."""
+    axes.set_xscale("log")
+    axes.set_xlabel("step")
