@@ -19,7 +19,7 @@ from grok.runs import write_atomic
 FORMATS = (".png", ".svg", ".pdf")
 """Endings of the files that can be drawn."""
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 8.0,
     "axes.titlesize": 8.5,
     "axes.spines.top": False,
