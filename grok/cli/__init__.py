@@ -27,6 +27,7 @@ A laboratory for grokking research.
   grok theory WHAT [--p P]                    what a theory predicts, with no network
   grok measure CHECKPOINT ...                 every measure on stored or published checkpoints
   grok convert CHECKPOINT -o FILE --to=LAYOUT a checkpoint in another layout
+  grok report [RUN ...|SWEEP|PAPER] [--open]   curves, spectra and maps as one HTML file
   grok figure PAPER FIGURE [-o FILE]          a published figure, drawn from stored runs
   grok dashboard push [--project=P]           the panels of all measures as a W&B workspace
   grok list [WHAT]                            experiments, sweeps, measures, claims, stored runs
@@ -143,6 +144,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "theory": _from("theory", "theory"),
     "measure": _from("measure", "measure"),
     "convert": _from("measure", "convert"),
+    "report": _from("report", "report"),
     "figure": _from("figure", "figure"),
     "dashboard": _from("dashboard", "dashboard"),
     "list": _list,

@@ -1,0 +1,1 @@
+"""Pages of HTML about runs: one file, which opens from the disk and asks nobody for anything."""
