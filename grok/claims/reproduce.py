@@ -1,6 +1,7 @@
 """Train what the claims need, then judge them by what the run store holds."""
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -87,6 +88,8 @@ def judged(
     runs_dir: Path,
     progress: bool = False,
     lost: Mapping[str, str] = MappingProxyType({}),
+    *,
+    computes: bool = True,
 ) -> Result:
     """The verdict on one claim by what is stored; one that cannot be evaluated never holds.
 
@@ -96,9 +99,14 @@ def judged(
         runs_dir: Run store; nothing is trained.
         progress: Name the claims of tier U, which are computed here, on standard error.
         lost: Why runs could not be trained, by key: the reason that counts if one is lacking.
+        computes: Whether claims of tier U are computed, or judged by what they came to last.
     """
     try:
-        parts = tuple(claim.judge(_evidence(claim, plan, runs_dir, progress)))
+        if claim.check and not computes:
+            evidence = Evidence({}, _kept(runs_dir, claim.id))
+        else:
+            evidence = _evidence(claim, plan, runs_dir, progress)
+        parts = tuple(claim.judge(evidence))
     except Exception as error:  # a damaged file, a full disk: the other claims are judged
         reason = str(error) if isinstance(error, NotRun) else f"{type(error).__name__}: {error}"
         keys = (run_key(config) for config in _runs(claim, plan))
@@ -158,6 +166,22 @@ def _keep(runs_dir: Path, name: str, readings: Mapping[str, Mapping[str, float]]
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(plain(readings), indent=1, allow_nan=False)
     write_atomic(folder / f"{name}.json", text.encode())
+
+
+def _kept(runs_dir: Path, name: str) -> dict[str, dict[str, float]]:
+    """What :func:`_keep` stored; a number that JSON has not is NaN.
+
+    Raises:
+        NotRun: If the check was never computed.
+    """
+    try:
+        found = json.loads((runs_dir / "checks" / f"{name}.json").read_bytes())
+    except FileNotFoundError:
+        raise NotRun(f"the check of {name} has not been computed here") from None
+    return {
+        quantity: {case: math.nan if x is None else float(x) for case, x in cases.items()}
+        for quantity, cases in found.items()
+    }
 
 
 def _stored(config: RunConfig, runs_dir: Path) -> Run:

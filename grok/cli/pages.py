@@ -10,11 +10,10 @@ from grok.config import parse_run, run_key
 from grok.config.experiments import experiments
 from grok.inputs import InputError
 from grok.runs import Run, RunStore, open_run
+from grok.tracking.panels import PAPERS
 
 if TYPE_CHECKING:
     from grok.report.page.document import Page
-
-PAPERS = ("inductive-bias", "progress-measures", "effective-theory", "norm-growth")
 
 
 @dataclass(frozen=True)

@@ -76,11 +76,16 @@ def _options(arguments: list[str]) -> Any:
         raise InputError(f"which paper? There are: {', '.join(PAPERS)}")
     options.paper = options.paper.replace("_", "-")
     check_workers(options.workers)
-    options.seeds = _seeds(options.seeds)
+    options.seeds = parse_seeds(options.seeds)
     return options
 
 
-def _seeds(text: str) -> list[int]:
+def parse_seeds(text: str) -> list[int]:
+    """Seeds written with commas, each once.
+
+    Raises:
+        InputError: If one is no whole number.
+    """
     seeds = listed(text)
     if wrong := [seed for seed in seeds if not seed.isascii() or not seed.isdigit()]:
         raise InputError(f"seeds={wrong[0]}: expected whole numbers, 0 or more, such as 456,789")

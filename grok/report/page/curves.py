@@ -112,7 +112,7 @@ def _plot(panel: Panel, readings: Readings, marks: Marks, n_points: int) -> Plot
     layout = step_axes(panel.title, log_x=panel.log_x, log_y=panel.log_y)
     layout |= {"shapes": list(marks.shapes), "annotations": list(marks.annotations)}
     layout |= {"showlegend": len(keys) <= 12}
-    return Plot(slug(f"plot {panel.title}"), panel.title, data, layout, meaning_note(keys))
+    return Plot(slug(panel.title), panel.title, data, layout, meaning_note(keys))
 
 
 def split_style(keys: Sequence[str], at: int) -> Trace:
@@ -143,4 +143,4 @@ def heat_plot(panel: Panel, readings: Readings, keys: Sequence[str]) -> Plot | N
     layout = step_axes(panel.keys[0].rpartition("<")[2].rstrip(">"))
     data = [heat(steps, numbers, z, "", hovertemplate=hover)]
     title = panel.title
-    return Plot(slug(f"plot {title}"), title, data, layout, meaning_note(keys), is_wide=True)
+    return Plot(slug(title), title, data, layout, meaning_note(keys), is_wide=True)

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from grok.report.page.plot import Plot
+from grok.runs import plain
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def render(page: Page, *, live: bool = False) -> str:
         live: Whether it is served and asks its server for news; Plotly is then the server's too.
     """
     # A "</script>" in a name would end the element that holds it.
-    content = json.dumps(page.content(), allow_nan=False).replace("</", "<\\/")
+    content = json.dumps(plain(page.content()), allow_nan=False).replace("</", "<\\/")
     plotly = '<script src="plotly.js"></script>' if live else f"<script>{plotly_js()}</script>"
     return _SHELL.format(
         title=escape(page.title),
@@ -120,6 +121,11 @@ def warning(text: str) -> str:
     return f'<p class="warning" role="alert">{escape(text)}</p>'
 
 
+def plural(n: int, one: str, several: str) -> str:
+    """A number and what it counts: ``1 run is``, ``2 runs are``."""
+    return f"{n:,} {one if n == 1 else several}"
+
+
 def _cell(value: Any, is_html: bool) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return f'<td class="number">{number(value)}</td>'
@@ -157,7 +163,7 @@ def _figure(plot: Plot) -> str:
     note = f'<div class="note">{plot.note}</div>' if plot.note else ""
     return (
         f"<figure{wide}><figcaption>{escape(plot.title)}</figcaption>"
-        f'<div class="plot" id="{plot.id}" style="height:{plot.height}px" role="img" '
+        f'<div class="plot" id="{plot.place}" style="height:{plot.height}px" role="img" '
         f'aria-label="{escape(plot.title)}"></div>{note}</figure>'
     )
 

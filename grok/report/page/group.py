@@ -39,8 +39,16 @@ class Member:
 class Group:
     """Runs with the same values on every axis but the seed."""
 
-    label: str
+    number: int
+    """From 1 on: its name in a plot, and its colour and dash."""
+    label: str = ""
+    """Its values on the axes."""
     members: list[Member] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Number and values: ``3: alpha 0.5``."""
+        return f"{self.number}: {self.label}"
 
     def common_keys(self) -> set[str]:
         """Keys that every member was read for."""
@@ -100,7 +108,7 @@ def grouped(runs: Sequence[tuple[dict[str, Any] | None, Run]]) -> Store:
             continue
         members.append(member)
         key = _comparable(alike)
-        groups.setdefault(key, Group("")).members.append(member)
+        groups.setdefault(key, Group(len(groups) + 1)).members.append(member)
     if any(values is None for values, _ in runs):
         _set_values(members)
     axes = _axes(members)

@@ -15,18 +15,26 @@ def onset_plots(groups: Sequence[Group]) -> list[Plot]:
 
     A run that did not is an open triangle at its last step.
     """
-    labels = [group.label for group in groups]
+    labels = [str(group.number) for group in groups]
     reached, censored = [], []
     for at, group in enumerate(groups):
         for member in group.members:
             step = member.onset["test_acc_99"]
             into = censored if step is None else reached
-            into.append((at, member.last_step if step is None else step, member.run.key))
+            shown = f"{group.name}<br>{member.run.key}"
+            into.append((at, member.last_step if step is None else step, shown))
     data = [_strip("reached", reached, "circle", labels)]
     data.append(_strip("not reached by its last step", censored, "triangle-up-open", labels))
     y = {"type": "log", "title": {"text": "step of test accuracy 0.99"}}
     layout: dict[str, Any] = {"yaxis": y}
-    layout |= {"xaxis": {"type": "category", "categoryorder": "array", "categoryarray": labels}}
+    layout |= {
+        "xaxis": {
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": labels,
+            "title": {"text": "group"},
+        }
+    }
     strip = Plot("onsets", "Step of test accuracy 0.99", data, layout, is_wide=len(groups) > 8)
     return [strip, _share(groups)]
 
@@ -34,7 +42,7 @@ def onset_plots(groups: Sequence[Group]) -> list[Plot]:
 def _strip(name: str, points: list[Any], symbol: str, labels: list[str]) -> Trace:
     trace = {"type": "scatter", "mode": "markers", "name": name}
     trace |= {"x": [labels[at] for at, _, _ in points], "y": [max(y, 1) for _, y, _ in points]}
-    trace |= {"text": [key for _, _, key in points]}
+    trace |= {"text": [shown for _, _, shown in points]}
     trace |= {"marker": {"symbol": symbol, "size": 9, "color": LINES[0], "opacity": 0.8}}
     return trace | {"hovertemplate": "%{text}<br>step %{y:,}<extra>%{fullData.name}</extra>"}
 
@@ -45,12 +53,12 @@ def _share(groups: Sequence[Group]) -> Plot:
     for at, group in enumerate(groups):
         steps, share = _survival(group)
         style = {"color": LINES[at % len(LINES)], "dash": DASHES[at // len(LINES) % len(DASHES)]}
-        trace = {"type": "scatter", "mode": "lines", "name": group.label}
+        trace = {"type": "scatter", "mode": "lines", "name": group.name}
         trace |= {"line": style | {"shape": "hv"}, "x": packed(steps), "y": packed(share)}
         data.append(trace)
     layout = step_axes("share that has generalised")
     layout["yaxis"]["range"] = [-0.03, 1.03]
-    layout["showlegend"] = len(groups) <= 12
+    layout["showlegend"] = False
     note = "<p>1 − the Kaplan–Meier estimate: a run that ended before counts until its end.</p>"
     return Plot("share", "Share with test accuracy 0.99 by step", data, layout, note)
 

@@ -81,9 +81,9 @@
           hovertemplate: "%{text}<br>%{x}<br>%{y}<extra>%{fullData.name}</extra>" };
       };
       const axis = (at) => ({ title: { text: columns[at] }, type: log[at] ? "log" : undefined });
-      specs.set("against-plot", { id: "against-plot", data: groups.map(trace),
+      specs.set("plot-against", { id: "plot-against", data: groups.map(trace),
         layout: { xaxis: axis(x), yaxis: axis(y) } });
-      if (drawn.has("against-plot")) draw("against-plot");
+      if (drawn.has("plot-against")) draw("plot-against");
     };
     form.addEventListener("change", show);
     show();

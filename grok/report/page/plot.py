@@ -18,7 +18,7 @@ class Plot:
     """One plot. Colours of text and grid are the theme's, which the page adds."""
 
     id: str
-    """Unique on its page, made of letters, digits and ``-``."""
+    """Unique among the plots of its page, made of letters, digits and ``-``."""
     title: str
     """Above it."""
     data: Sequence[Trace]
@@ -32,9 +32,14 @@ class Plot:
     height: int = 300
     """Pixels."""
 
+    @property
+    def place(self) -> str:
+        """Id of the element that it is drawn into."""
+        return f"plot-{self.id}"
+
     def spec(self) -> dict[str, Any]:
         """What the page's script is given."""
-        return {"id": self.id, "data": list(self.data), "layout": dict(self.layout)}
+        return {"id": self.place, "data": list(self.data), "layout": dict(self.layout)}
 
 
 def packed(values: Any) -> dict[str, str]:

@@ -25,7 +25,7 @@ def numbers_of_runs(store: Store, members: Sequence[Member]) -> dict[str, Any]:
         for m in members
     ]
     log = [column.startswith(("onset/", "loss/")) for column in columns]
-    names = [group.label for group in store.groups]
+    names = [group.name for group in store.groups]
     return {"columns": columns, "rows": rows, "log": log, "names": names}
 
 
@@ -54,9 +54,7 @@ def against_section(store: Store, members: Sequence[Member]) -> Section:
     )
     words = f'<form id="against" class="controls">{menus}</form>'
     note = "<p>One mark a run: fields of the sweep, onsets, and the last reading of each key.</p>"
-    plot = Plot(
-        "against-plot", "Any measure against any axis", [], {}, note, is_wide=True, height=380
-    )
+    plot = Plot("against", "Any measure against any axis", [], {}, note, is_wide=True, height=380)
     return Section("against-any", "Any measure against any axis", [plot], words)
 
 
@@ -74,6 +72,8 @@ def early_section(members: Sequence[Member]) -> Section:
     try:
         if at is None:
             raise ValueError("no step up to 1,000 was read in every run")
+        if not any(member.onset["test_acc_99"] for member in members):
+            raise ValueError("no run has come to a test accuracy of 0.99")
         found = predictors([member.run for member in members], at, "test_acc_99")
     except ValueError as error:
         return Section("early", "Early readings and the onset", words=f"<p>{escape(error)}.</p>")
@@ -97,7 +97,7 @@ def early_section(members: Sequence[Member]) -> Section:
         f"runs, {found.n_censored} of which never reached it; {found.n_before} had by then. "
         f"Dotted: what the largest of all stays below by chance, 95 % of the time.</p>"
     )
-    plot = Plot("early-plot", "Which readings tell when", data, layout | {"shapes": shapes}, note)
+    plot = Plot("early", "Which readings tell when", data, layout | {"shapes": shapes}, note)
     plot = replace(plot, is_wide=True, height=80 + 22 * len(best))
     return Section("early", "Early readings and the onset", [plot])
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from grok.report.page.curves import definitions, meaning_note, panels_of, rows_of, slug
-from grok.report.page.document import Page, Section, table, tiles, warning
+from grok.report.page.document import Page, Section, escape, plural, table, tiles, warning
 from grok.report.page.group import Group, Member, Store, grouped, short
 from grok.report.page.onset_plots import onset_plots
 from grok.report.page.plot import Plot, Trace, line, step_axes
 from grok.report.page.relations import against_section, early_section, numbers_of_runs
-from grok.report.palette import LINES, TEST, TRAIN
+from grok.report.palette import LINES, SVG_DASHES, TEST, TRAIN
 from grok.runs import DONE, Run
 from grok.tracking.panel import Panel
 
@@ -55,9 +55,10 @@ def _head(store: Store, members: Sequence[Member]) -> str:
     shown["reached test accuracy 0.99"] = f"{reached:,}"
     notes = list(store.faults)
     if store.n_absent:
-        notes.append(f"{store.n_absent:,} runs are not stored")
+        notes.append(f"{plural(store.n_absent, 'run is', 'runs are')} not stored")
     if unfinished := sum(n for status, n in found.items() if status not in DONE):
-        notes.append(f"{unfinished:,} runs have not come to their end; what was read is shown")
+        verb = plural(unfinished, "run has", "runs have")
+        notes.append(f"{verb} not come to the end; what was read is shown")
     if not members:
         notes.append("there are no runs with readings")
     return tiles(shown) + "".join(map(warning, notes))
@@ -67,16 +68,25 @@ def _table(store: Store) -> str:
     """One row a group: how many seeds, when they generalised, where they ended."""
     rows = []
     for group in store.groups:
-        values = [group.members[0].values.get(name) for name in store.axes]
+        values = [escape(group.members[0].values.get(name)) for name in store.axes]
         onset = [member.onset["test_acc_99"] for member in group.members]
         there = [step for step in onset if step is not None]
         last = [m.readings["acc/test"][1][-1] for m in group.members if "acc/test" in m.readings]
         times = f"{np.median(there):,.0f} [{min(there):,}, {max(there):,}]" if there else None
         never = len(onset) - len(there)
         accuracy = float(np.median(last)) if last else None
-        rows.append([*map(str, values), len(onset), times, never, accuracy])
-    names = [*map(short, store.axes), "runs", "step of test accuracy 0.99", "not reached"]
-    return table([*names, "last test accuracy, median"], rows)
+        rows.append([_swatch(group), *values, len(onset), times, never, accuracy])
+    names = ["group", *map(short, store.axes), "runs", "step of test accuracy 0.99", "not reached"]
+    return table([*names, "last test accuracy, median"], rows, is_html=True)
+
+
+def _swatch(group: Group) -> str:
+    """The number of a group with the line that stands for it in every plot."""
+    at = group.number - 1
+    colour, dash = LINES[at % len(LINES)], SVG_DASHES[at // len(LINES) % len(SVG_DASHES)]
+    style = f'stroke="{colour}" stroke-width="3" stroke-dasharray="{dash}"'
+    svg = f'<svg width="34" height="8" aria-hidden="true"><path d="M0 4H34" {style}/></svg>'
+    return f"{svg} {group.number}"
 
 
 def _multiples(groups: Sequence[Group]) -> list[Plot]:
@@ -92,7 +102,7 @@ def _multiples(groups: Sequence[Group]) -> list[Plot]:
                 data += _seeds(group, key, colour, n_points)
         layout = step_axes("accuracy")
         layout["yaxis"]["range"] = [-0.03, 1.03]
-        plots.append(Plot(f"group-{at}", group.label, data, layout, height=230))
+        plots.append(Plot(f"group-{at}", group.name, data, layout, height=230))
     return plots
 
 
@@ -141,7 +151,7 @@ def _measures(groups: Sequence[Group]) -> tuple[list[Section], list[str]]:
     found: dict[str, list[Plot]] = {}
     used: list[str] = []
     for title, panel in lines:
-        for key in panel.of(keys):
+        for key in [key for key in panel.of(keys) if key not in used]:
             found.setdefault(title, []).append(_overlay(panel, key, groups, n_points))
             used.append(key)
     sections = [
@@ -163,7 +173,7 @@ def _overlay(panel: Panel, key: str, groups: Sequence[Group], n_points: int) -> 
         if len(groups) <= 8:
             data += _band(bundle.steps, bundle.values, LINES[at % len(LINES)], n_points)
         median = np.median(bundle.values, axis=0)
-        data.append(line(bundle.steps, median, group.label, at, n_points=n_points))
+        data.append(line(bundle.steps, median, group.name, at, n_points=n_points))
     layout = step_axes(key, log_x=panel.log_x, log_y=panel.log_y)
-    layout |= {"showlegend": len(groups) <= 12}
-    return Plot(slug(f"of {key}"), key, data, layout, meaning_note([key]))
+    layout |= {"showlegend": False}
+    return Plot(slug(key), key, data, layout, meaning_note([key]))
