@@ -54,7 +54,8 @@ def subject_of(words: Sequence[str], flags: Sequence[str], options: Any) -> Subj
     (word,) = words
     if word.replace("_", "-") in PAPERS:
         return _of_paper(word.replace("_", "-"), options)
-    if (Path(word) / "config.yaml").is_file() or any(store.root.glob(f"{word}*/config.yaml")):
+    is_key = any(run.key.startswith(word) for run in store.runs())
+    if (Path(word) / "config.yaml").is_file() or is_key:
         return _of_run(_run(word, store))
     return _of_name(word, flags, options)
 

@@ -49,16 +49,18 @@ def report(arguments: list[str]) -> int:
 
     subject = subject_of(options.what, flags, options)
     print(f"grok: reading {subject.name}", file=sys.stderr)
-    write_page(subject.build(), options.output or subject.file)
+    path = options.output or subject.file
+    write_page(subject.build(), path)
+    print(path)
     if options.open:
         import webbrowser
 
-        webbrowser.open((options.output or subject.file).resolve().as_uri())
+        webbrowser.open(path.resolve().as_uri())
     return 0
 
 
 def write_page(page: Any, path: Path) -> None:
-    """Write a page, whole, and print where it is.
+    """Write a page, whole.
 
     Raises:
         InputError: If it cannot be written; one line.
@@ -71,7 +73,6 @@ def write_page(page: Any, path: Path) -> None:
         write_atomic(path, render(page).encode())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
-    print(path)
 
 
 def parse(arguments: list[str], prog: str, **more: Any) -> tuple[Any, list[str]]:

@@ -1,6 +1,7 @@
 """``grok train``."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ interrupted goes on; a finished one is shown again.
   --over=FIELD=V,V   a run for each of these values; again for another field. Under a W&B agent
                      all runs are one W&B run: their mean, and a table of them
   --runs_dir=DIR     where runs are stored (default: $GROK_RUNS, else runs/)
+  --no-report        do not write the page report.html into the run's folder at the end
   --json             print one JSON object and nothing else on standard output
   --retrain          forget what is stored of this run and start anew
   --debug            show the traceback of an error
@@ -57,6 +59,8 @@ def train(arguments: list[str]) -> int:
         _report(cells, store, options.json)
         raise
     _report(cells, store, options.json)
+    if not options.no_report:
+        _write_page(cells, store, options.json)
     return 0
 
 
@@ -65,6 +69,7 @@ def _options(arguments: list[str]) -> tuple[Any, list[str]]:
     parser.add_argument("experiment", nargs="?")
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--no-report", "--no_report", action="store_true")
     parser.add_argument("--retrain", action="store_true")
     parser.add_argument("--runs_dir", "--runs-dir", type=Path)
     return parser.parse_known_args(arguments)
@@ -112,3 +117,24 @@ def _report(cells: Sequence[Any], store: Path, as_json: bool) -> None:
         from grok.report.terminal import print_summary
 
         print_summary(found)
+
+
+def _write_page(cells: Sequence[Any], store: Path, as_json: bool) -> None:
+    """The page of a run that was trained alone; whatever hinders it, the run stands."""
+    from grok.tracking import is_under_agent
+
+    if len(cells) > 1 or is_under_agent():
+        return
+    from grok.cli.report import write_page
+    from grok.report.page.run_page import run_page
+    from grok.runs import RunStore
+
+    run = RunStore(store).create(cells[0].config)
+    path = run.dir / "report.html"
+    try:
+        write_page(run_page(run), path)
+    except (InputError, ValueError, OSError) as error:
+        print(f"grok: no report: {' '.join(str(error).split())}", file=sys.stderr)
+        return
+    if not as_json:
+        print(path)

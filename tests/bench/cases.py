@@ -30,6 +30,7 @@ from tests.bench.gpu import gpu_stack
 from tests.bench.language import language
 from tests.bench.progress import progress_reading, progress_share
 from tests.bench.protocol import Result, interleaved, judge, output_and_peak
+from tests.bench.report import report
 from tests.bench.saturation import saturation_reading
 from tests.bench.sweep import sweep
 from tests.bench.sweep_overhead import sweep_overhead
@@ -240,4 +241,5 @@ CASES: dict[str, list[Callable[[], Iterator[Result]]]] = {
     "startup": [startup],
     "sweep": [sweep],
     "sweep-overhead": [sweep_overhead],
+    "report": [report],
 }
