@@ -11,6 +11,7 @@ from grok.config.schema import with_seed
 from grok.keys import find_key
 from grok.report.ranks import ranks_with
 from grok.runs import Run, onsets
+from grok.runs.readings import merged, read_parts
 
 _ARBITRARY = ("<head>", "<k>", "<i>", "<irrep>", "<frequency>")
 """Parts of a key that number what has no order or no counterpart in another run."""
@@ -113,9 +114,10 @@ def _common_readings(
 
 
 def _at(run: Run, at: int) -> Mapping[str, float]:
-    row = run.readings().filter(pl.col("step") == at).drop("step")
-    values = row.row(0, named=True) if len(row) else {}
-    return {key: value for key, value in values.items() if value is not None}
+    """What was read at a step."""
+    parts = read_parts(run.readings_dir)
+    here = merged(parts.filter(pl.col("step") == at))
+    return dict(zip(here["key"], here["value"], strict=True))
 
 
 def _is_usable(key: str) -> bool:

@@ -48,7 +48,9 @@ def read_parts(directory: Path) -> pl.DataFrame:
             parts = [_read_part(path) for path in part_paths(directory)]
         except FileNotFoundError:
             continue
-        return pl.concat([pl.DataFrame(schema=SCHEMA), *parts])
+        if len(parts) == 1:
+            return parts[0]
+        return pl.concat(parts) if parts else pl.DataFrame(schema=SCHEMA)
     raise ValueError(f"{directory}: parts vanish while they are read")
 
 
@@ -61,8 +63,8 @@ def write_part(frame: pl.DataFrame) -> bytes:
 
 def merged(parts: pl.DataFrame) -> pl.DataFrame:
     """One row per step and key, the last of each, by ascending step; keys keep their order."""
-    ordered = parts.sort("step", maintain_order=True)
-    return ordered.unique(["step", "key"], keep="last", maintain_order=True)
+    ordered = parts.lazy().sort("step", maintain_order=True)  # lazy: two steps at the price of one
+    return ordered.unique(["step", "key"], keep="last", maintain_order=True).collect()
 
 
 def select_keys(parts: pl.DataFrame, keys: Iterable[str]) -> pl.DataFrame:

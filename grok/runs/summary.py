@@ -1,13 +1,13 @@
 """What happened in a run, from its readings: onset times and last values."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from grok.metrics.onset import onset, sustained_onset
 from grok.metrics.phases import Phases, phases
 from grok.metrics.slingshot import Slingshots, slingshots
 from grok.runs.growth import growth
-from grok.runs.readings import series_of
-from grok.runs.run import Run
+from grok.runs.run import Run, Series
 
 
 class Event(NamedTuple):
@@ -39,13 +39,17 @@ def onsets(run: Run) -> dict[str, int | None]:
     ``test_acc_99`` minus that of ``train_acc_99``. All have the resolution of the schedule of
     ``measures.task``.
     """
+    return onsets_of(run.all_series())
+
+
+def onsets_of(readings: Mapping[str, Series]) -> dict[str, int | None]:
+    """What :func:`onsets` says, of readings by key."""
     found: dict[str, int | None] = {}
-    table = run.readings()
     for name, event in EVENTS.items():
-        if event.key not in table.columns:
+        if event.key not in readings:
             found |= {name: None, f"{name}_sustained": None}
             continue
-        steps, values = series_of(table, event.key)
+        steps, values = readings[event.key]
         found[name] = onset(steps, values, event.threshold, event.direction)
         found[f"{name}_sustained"] = sustained_onset(
             steps, values, event.threshold, event.direction, n=SUSTAINED_READINGS
@@ -63,12 +67,16 @@ def phase_ends(run: Run) -> Phases | None:
     Returns:
         None if one of the three readings that they rest on was not taken.
     """
-    table = run.readings()
+    return phase_ends_of(run.all_series(), run.config.data.p)
+
+
+def phase_ends_of(readings: Mapping[str, Series], p: int) -> Phases | None:
+    """What :func:`phase_ends` says, of readings by key and the order of the group."""
     keys = ("hindsight/excluded/sum/train", "loss/test", "norm/squared")
-    if not set(keys) <= set(table.columns):
+    if not set(keys) <= set(readings):
         return None
-    excluded, test, squared = (series_of(table, key) for key in keys)
-    return phases(excluded, test, squared, run.config.data.p)
+    excluded, test, squared = (readings[key] for key in keys)
+    return phases(excluded, test, squared, p)
 
 
 def loss_slingshots(run: Run) -> Slingshots | None:
@@ -76,10 +84,8 @@ def loss_slingshots(run: Run) -> Slingshots | None:
 
     They have the resolution of the schedule of ``measures.task``.
     """
-    table = run.readings()
-    if "loss/test" not in table.columns:
-        return None
-    return slingshots(*series_of(table, "loss/test"))
+    readings = run.all_series()
+    return slingshots(*readings["loss/test"]) if "loss/test" in readings else None
 
 
 def keys_found(run: Run) -> dict[str, list[str]]:

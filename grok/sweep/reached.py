@@ -1,6 +1,6 @@
 """What one run of a phase diagram has reached, from the run store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import polars as pl
 from grok.config import RunConfig
 from grok.metrics.learning_phases import reaches
 from grok.runs import Run
-from grok.runs.readings import merged, read_parts, wide
+from grok.runs.run import Series
 
 RQI = 0.95
 """Representation quality above which a structure counts as formed (Liu et al. 2022, figure 4)."""
@@ -32,19 +32,19 @@ def reached(run: Run, config: RunConfig, percent: int) -> dict[str, Any]:
         which a file cannot be read is ``damaged``, at step 0 and with nothing reached.
     """
     found: dict[str, Any] = {"run": run.key, "status": "new", "step": 0, "budget": config.n_steps}
-    readings = pl.DataFrame(schema={"step": pl.Int64})
+    readings: dict[str, Series] = {}
     try:
-        status = run.status()
-        parts = read_parts(run.readings_dir)
-        parts = parts.filter(pl.col("key").is_in(KEYS), pl.col("step") <= config.n_steps)
-        readings = wide(merged(parts))
+        status, each = run.status(), run.all_series()
+        for key in [key for key in KEYS if key in each]:
+            steps, values = each[key]
+            readings[key] = steps[steps <= config.n_steps], values[steps <= config.n_steps]
         found |= {"status": status["status"], "step": status["step"]}
     except ValueError:
         found["status"] = "damaged"
     for name, key, total in zip(("T_tr", "T_va"), KEYS, totals(config), strict=False):
         found[name] = _first(readings, key, lambda x, n=total: _are_right(x, n, percent))
     found["T_rqi"] = None
-    if "repr/rqi" in readings.columns:
+    if "repr/rqi" in readings:
         found["T_rqi"] = _first(readings, "repr/rqi", lambda x: x > RQI)
     return found | {key: _last(readings, key) for key in KEYS}
 
@@ -68,20 +68,21 @@ def _are_right(accuracy: np.ndarray, total: int | None, percent: int) -> np.ndar
     return reaches(correct, total, percent)
 
 
-def _first(readings: pl.DataFrame, key: str, is_reached: Callable[[np.ndarray], np.ndarray]) -> int:
+def _first(
+    readings: Mapping[str, Series], key: str, is_reached: Callable[[np.ndarray], np.ndarray]
+) -> int:
     """First step at which a reading has reached something; -1 for none."""
-    if key not in readings.columns:
+    if key not in readings:
         return -1
-    series = readings.select("step", key).drop_nulls()
-    steps = series["step"].to_numpy()[is_reached(series[key].to_numpy())]
+    steps, values = readings[key]
+    steps = steps[is_reached(values)]
     return int(steps[0]) if len(steps) else -1
 
 
-def _last(readings: pl.DataFrame, key: str) -> float | None:
-    if key not in readings.columns:
+def _last(readings: Mapping[str, Series], key: str) -> float | None:
+    if key not in readings or not len(readings[key][1]):
         return None
-    values = readings[key].drop_nulls()
-    return float(values[-1]) if len(values) else None
+    return float(readings[key][1][-1])
 
 
 def data_columns(config: RunConfig) -> dict[str, float | int | None]:

@@ -11,8 +11,9 @@ from grok.config.key import flatten, to_dict
 from grok.config.schema import with_seed
 from grok.report.page.curves import Readings
 from grok.report.terminal import stored_row
-from grok.runs import Run, onsets
+from grok.runs import Run
 from grok.runs.run import Series
+from grok.runs.summary import onsets_of
 
 _NOT_SCIENCE = ("tracking.", "measures.", "checkpoint.", "device", "threads", "n_steps")
 """Beginnings of fields that say nothing about what was trained."""
@@ -125,7 +126,8 @@ def short(name: str) -> str:
 
 def _member(values: dict[str, Any], run: Run) -> Member:
     status = run.status() | stored_row(run)
-    return Member(run, values, status, run.all_series(), onsets(run))
+    readings = run.all_series()
+    return Member(run, values, status, readings, onsets_of(readings))
 
 
 def _comparable(config: Any) -> tuple[Any, ...]:

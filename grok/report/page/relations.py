@@ -109,13 +109,9 @@ def _chance_line(x: float) -> dict[str, Any]:
 
 def _early_step(members: Sequence[Member]) -> int | None:
     """The latest step up to 1,000 at which every run was read for the most keys."""
-    counts: Counter[int] = Counter()
-    for member in members:
-        steps = Counter(int(s) for at, _ in member.readings.values() for s in at if s <= 1000)
-        counts.update(steps)
-    shared = [
-        step
-        for step in counts
-        if all(any(step in at for at, _ in m.readings.values()) for m in members)
+    each = [
+        Counter(int(s) for at, _ in member.readings.values() for s in at[at <= 1000])
+        for member in members
     ]
-    return max(shared, key=lambda step: (counts[step], step), default=None)
+    shared = set.intersection(*(set(counts) for counts in each))
+    return max(shared, key=lambda s: (sum(counts[s] for counts in each), s), default=None)

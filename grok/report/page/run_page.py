@@ -11,8 +11,8 @@ from grok.report.page.document import Page, Section, escape, table, tiles, warni
 from grok.report.page.network import network_plots
 from grok.report.page.plot import band, upright
 from grok.report.terminal import stored_row
-from grok.runs import Run, onsets
-from grok.runs.summary import phase_ends
+from grok.runs import Run
+from grok.runs.summary import onsets_of, phase_ends_of
 
 PHASES = ("memorization", "circuit formation", "cleanup")
 """Of Nanda et al. 2023, section 5.3, in their order; each ends where the next begins."""
@@ -33,8 +33,8 @@ def run_page(run: Run, *, with_network: bool = True) -> Page:
     damaged = {"status": "damaged", "step": 0}
     status = _tried(lambda: run.status() | stored_row(run), damaged, faults)
     readings: Readings = _tried(run.all_series, {}, faults)
-    found = _tried(lambda: onsets(run), {}, faults) if readings else {}
-    ends = _tried(lambda: phase_ends(run), None, faults) if readings else None
+    found = onsets_of(readings) if readings else {}
+    ends = phase_ends_of(readings, config.data.p)
     curves, rows = curve_sections(readings, _marks(found, ends, readings))
     embedding, attention = ([], [])
     if with_network:

@@ -30,13 +30,17 @@ def thin(
     at = np.log1p(steps) if is_log else steps.astype(np.float64)
     n_pieces = (n_points - 2) // 2
     piece = np.minimum((at - at[0]) / (at[-1] - at[0]) * n_pieces, n_pieces - 1).astype(np.int64)
-    starts = np.flatnonzero(np.diff(piece, prepend=-1))
-    kept = {0, len(steps) - 1}
-    for start, end in zip(starts, [*starts[1:], len(steps)], strict=True):
-        part = values[start:end]
-        if np.isnan(part).all():
-            kept.add(int(start))
-            continue
-        kept |= {int(start + np.nanargmin(part)), int(start + np.nanargmax(part))}
-    index = np.array(sorted(kept))
+    least = _extremes(np.where(np.isnan(values), np.inf, values), piece, np.minimum)
+    most = _extremes(np.where(np.isnan(values), -np.inf, values), piece, np.maximum)
+    index = np.unique(np.concatenate([[0], least, most, [len(steps) - 1]]))
     return steps[index], values[index]
+
+
+def _extremes(
+    values: Float64[np.ndarray, " reading"], piece: Int64[np.ndarray, " reading"], which: np.ufunc
+) -> Int64[np.ndarray, " piece"]:
+    """Where the first extreme of each piece is, of pieces that have points; they ascend."""
+    starts = np.flatnonzero(np.diff(piece, prepend=-1))
+    extremes = np.repeat(which.reduceat(values, starts), np.diff([*starts, len(values)]))
+    found = np.flatnonzero(values == extremes)
+    return found[np.unique(piece[found], return_index=True)[1]]
