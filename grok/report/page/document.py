@@ -133,7 +133,7 @@ def _cell(value: Any, is_html: bool) -> str:
     return f"<td>{shown if is_html else escape(shown)}</td>"
 
 
-def number(value: float) -> str:
+def number(value: int | float) -> str:
     """A number for people: whole ones with commas, others with four digits."""
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 

@@ -51,7 +51,7 @@ def _share(groups: Sequence[Group]) -> Plot:
     """Share of each group that has generalised by a step; runs count as far as they were read."""
     data = []
     for at, group in enumerate(groups):
-        steps, share = _survival(group)
+        steps, share = survival(group)
         style = {"color": LINES[at % len(LINES)], "dash": DASHES[at // len(LINES) % len(DASHES)]}
         trace = {"type": "scatter", "mode": "lines", "name": group.name}
         trace |= {"line": style | {"shape": "hv"}, "x": packed(steps), "y": packed(share)}
@@ -63,7 +63,7 @@ def _share(groups: Sequence[Group]) -> Plot:
     return Plot("share", "Share with test accuracy 0.99 by step", data, layout, note)
 
 
-def _survival(group: Group) -> tuple[np.ndarray, np.ndarray]:
+def survival(group: Group) -> tuple[np.ndarray, np.ndarray]:
     """Steps, and one minus the Kaplan-Meier estimate of not having generalised."""
     onsets = [member.onset["test_acc_99"] for member in group.members]
     ends = [m.last_step if s is None else s for m, s in zip(group.members, onsets, strict=True)]

@@ -105,7 +105,7 @@ def heat(
     return trace | {"colorbar": {"thickness": 12, "title": {"text": name, "side": "right"}}} | more
 
 
-def upright(step: float, words: str, place: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
+def upright(step: int | float, words: str, place: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
     """A dotted upright line at a step of a logarithmic axis, and what is written at its top."""
     shape = {"type": "line", "x0": step, "x1": step, "y0": 0, "y1": 1, "yref": "paper"}
     shape |= {"line": {"width": 1, "dash": "dot", "color": "#888888"}}
@@ -114,7 +114,9 @@ def upright(step: float, words: str, place: int = 0) -> tuple[dict[str, Any], di
     return shape, note
 
 
-def band(first: float, last: float, words: str, at: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def band(
+    first: int | float, last: int | float, words: str, at: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """A stretch of a logarithmic axis of steps with a name at its foot."""
     shape = {"type": "rect", "x0": first, "x1": last, "y0": 0, "y1": 1, "yref": "paper"}
     shape |= {"fillcolor": LINES[at], "opacity": 0.1, "line": {"width": 0}, "layer": "below"}
