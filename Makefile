@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export WANDB_ERROR_REPORTING ?= false
 
 .DEFAULT_GOAL := help
-.PHONY: help env train sweep reproduce test check format bench clean
+.PHONY: help env train sweep reproduce report test check format bench clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ sweep: .venv/ready ## many runs, one per core: make sweep EXP=layernorm ARGS='--
 
 reproduce: .venv/ready ## a paper's claims: make reproduce PAPER=inductive-bias ARGS='--tier=U'
 	@$(BIN)/grok reproduce $(PAPER) $(ARGS)
+
+report: .venv/ready ## runs as an HTML page: make report ARGS='layernorm --open'
+	@$(BIN)/grok report $(ARGS)
 
 test: .venv/ready ## all tests, the slow ones included
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)

@@ -51,7 +51,8 @@ def packed(values: Any) -> dict[str, str]:
     if array.dtype.kind in "iub" and array.size and np.abs(array).max() < 2**31:
         array = array.astype("<i4")
     else:
-        array = array.astype("<f4")
+        with np.errstate(over="ignore"):  # what single precision cannot hold is a gap
+            array = array.astype("<f4")
     found = {"dtype": array.dtype.str[1:], "bdata": base64.b64encode(array.tobytes()).decode()}
     return found | ({"shape": ", ".join(map(str, array.shape))} if array.ndim > 1 else {})
 
