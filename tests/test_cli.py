@@ -99,8 +99,8 @@ def test_a_bare_call_shows_the_usage_and_is_unusable(grok: Grok) -> None:
 
 def test_an_unknown_command_lists_those_there_are(grok: Grok) -> None:
     names = (
-        "train, sweep, diagram, correlate, reproduce, theory, measure, convert, report, figure, "
-        "dashboard, list, export, rm"
+        "train, sweep, diagram, correlate, reproduce, theory, measure, convert, report, watch, "
+        "figure, dashboard, list, export, rm"
     )
     assert_one_line(grok("trian"), 2, f"no command 'trian'; there are: {names}")
 

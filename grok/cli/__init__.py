@@ -28,6 +28,7 @@ A laboratory for grokking research.
   grok measure CHECKPOINT ...                 every measure on stored or published checkpoints
   grok convert CHECKPOINT -o FILE --to=LAYOUT a checkpoint in another layout
   grok report [RUN ...|SWEEP|PAPER] [--open]   curves, spectra and maps as one HTML file
+  grok watch [RUN ...|SWEEP] [--open]         the same page, live, while runs go on
   grok figure PAPER FIGURE [-o FILE]          a published figure, drawn from stored runs
   grok dashboard push [--project=P]           the panels of all measures as a W&B workspace
   grok list [WHAT]                            experiments, sweeps, measures, claims, stored runs
@@ -145,6 +146,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "measure": _from("measure", "measure"),
     "convert": _from("measure", "convert"),
     "report": _from("report", "report"),
+    "watch": _from("watch", "watch"),
     "figure": _from("figure", "figure"),
     "dashboard": _from("dashboard", "dashboard"),
     "list": _list,

@@ -1,9 +1,11 @@
 """What commands share."""
 
 import argparse
+import signal
 import sys
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 from grok.inputs import InputError
 
@@ -49,3 +51,19 @@ def complain(busy: Sequence[str], failed: Mapping[str, str]) -> None:
         print(f"grok: run {key} is being trained by another process", file=sys.stderr)
     for key, reason in failed.items():
         print(f"grok: run {key} failed: {reason}", file=sys.stderr)
+
+
+@contextmanager
+def sigterm() -> Iterator[None]:
+    """SIGTERM ends a server as Ctrl-C does."""
+
+    def stop(signum: int, frame: Any) -> None:
+        error = KeyboardInterrupt()
+        error.signal = signum  # type: ignore[attr-defined]
+        raise error
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -30,7 +30,9 @@ class Subject:
     """Folders of the runs that it shows now; of those not stored too."""
 
 
-def subject_of(words: Sequence[str], flags: Sequence[str], options: Any) -> Subject:
+def subject_of(
+    words: Sequence[str], flags: Sequence[str], options: Any, *, may_be_absent: bool = False
+) -> Subject:
     """What the words stand for.
 
     One word is a paper, a stored run (key, its beginning, or folder), a sweep or an experiment, in
@@ -41,6 +43,7 @@ def subject_of(words: Sequence[str], flags: Sequence[str], options: Any) -> Subj
         words: As typed.
         flags: ``--field=value`` for a sweep or an experiment.
         options: ``runs_dir``, ``seeds``, ``diagram`` and ``against``.
+        may_be_absent: Whether the run of an experiment need not have begun.
 
     Raises:
         InputError: If there is nothing of that name; one line.
@@ -57,7 +60,7 @@ def subject_of(words: Sequence[str], flags: Sequence[str], options: Any) -> Subj
     is_key = any(run.key.startswith(word) for run in store.runs())
     if (Path(word) / "config.yaml").is_file() or is_key:
         return _of_run(_run(word, store))
-    return _of_name(word, flags, options)
+    return _of_name(word, flags, options, may_be_absent)
 
 
 def _run(word: str, store: RunStore) -> Run:
@@ -84,7 +87,7 @@ def _of_runs(title: str, runs: Callable[[], list[Run]], runs_dir: Path) -> Subje
     return Subject(name, _file(runs_dir, name), build, lambda: [run.dir for run in runs()])
 
 
-def _of_name(word: str, flags: Sequence[str], options: Any) -> Subject:
+def _of_name(word: str, flags: Sequence[str], options: Any, may_be_absent: bool) -> Subject:
     """Of a sweep or an experiment."""
     kinds = [kind for kind in ("sweeps", "configs") if _is_named(word, kind)]
     if not kinds and Path(word).suffix not in (".yaml", ".yml"):
@@ -99,7 +102,7 @@ def _of_name(word: str, flags: Sequence[str], options: Any) -> Subject:
         if is_stored or "configs" not in kinds:
             return found
     run = Run(options.runs_dir / run_key(parse_run(word, flags)))
-    if not run.dir.is_dir():
+    if not run.dir.is_dir() and not may_be_absent:
         raise InputError(f"{word} is not stored in {options.runs_dir}; grok train {word}")
     return _of_run(run)
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import threading
 import time
 from collections import deque
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from grok.cli.common import Parser
+from grok.cli.common import Parser, sigterm
 from grok.inputs import InputError
 
 TOKEN = "GROK_SWEEP_TOKEN"
@@ -75,7 +74,7 @@ def serve(arguments: list[str]) -> int:
         say=lambda line: lines.append(f"{time.strftime('%H:%M:%S')} {line}"),
     )
     server = SweepServer(queue, options.host, options.port, token)
-    with _sigterm(), _in_thread(server):
+    with sigterm(), _in_thread(server):
         print(_greeting(server, state), flush=True)
         _watch(queue, lines)
     return 0
@@ -127,22 +126,6 @@ def _greeting(server: Any, state: Path) -> str:
         f"grok sweep serve on {url}, state in {state}. This is not W&B.\n"
         f"  export WANDB_BASE_URL={url} WANDB_API_KEY={key}"
     )
-
-
-@contextmanager
-def _sigterm() -> Iterator[None]:
-    """SIGTERM ends the server as Ctrl-C does."""
-
-    def stop(signum: int, frame: Any) -> None:
-        error = KeyboardInterrupt()
-        error.signal = signum  # type: ignore[attr-defined]
-        raise error
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -12,9 +12,16 @@ from grok.config import RunConfig
 from grok.lit.module import StackTask
 from grok.metrics.onset import sustained_onset
 from grok.runs import ReadingsWriter, RunLock, write_status
+from grok.runs.readings import part_paths
 from grok.training import state_of
 
 SPLITS = ("train", "test")
+
+FLUSH_SECONDS = 3.0
+"""Between two writings of the readings of a run, or a second for each run of a stack if that is
+longer; each costs some milliseconds."""
+MOST_PARTS = 50
+"""Parts of readings that are left to a reader before they are merged."""
 
 Series = Callable[[str], tuple[np.ndarray, np.ndarray]]
 
@@ -42,14 +49,14 @@ class Keeper(Callback):
         self.seconds = 0.0
         self.n_trained = 0
         self._start = 0
-        self._began = self._saved_at = time.monotonic()
+        self._began = self._saved_at = self._flushed_at = time.monotonic()
         self._saved_step = -1
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock: setting up is not training."""
         assert isinstance(pl_module, StackTask)
         self._start = pl_module.step
-        self._began = self._saved_at = time.monotonic()
+        self._began = self._saved_at = self._flushed_at = time.monotonic()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
@@ -63,6 +70,17 @@ class Keeper(Callback):
         is_late = time.monotonic() - self._saved_at >= config.checkpoint.seconds
         if (is_kept or is_late) and stack.step != self._saved_step:
             self.save(pl_module)
+        elif time.monotonic() - self._flushed_at >= max(FLUSH_SECONDS, len(self.writers)):
+            self._flush()
+
+    def _flush(self) -> None:
+        """Let readers of the store have the readings so far; what resumes passes them again."""
+        for writer, lock in zip(self.writers, self.locks, strict=True):
+            lock.verify()
+            writer.flush()
+            if len(part_paths(writer.run.readings_dir)) > MOST_PARTS:
+                writer.compact()
+        self._flushed_at = time.monotonic()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the last step."""
@@ -97,7 +115,8 @@ class Keeper(Callback):
             every = self.configs[run].checkpoint.every
             save_checkpoint(writer.run, step, parameters, moments, every)
             write_status(writer.run, status="running", step=step, n_steps=self.configs[run].n_steps)
-        self._saved_at, self._saved_step = time.monotonic(), module.stack.step
+        self._saved_at = self._flushed_at = time.monotonic()
+        self._saved_step = module.stack.step
 
 
 def has_generalised(config: RunConfig, series: Series, step: int) -> bool:

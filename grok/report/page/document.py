@@ -53,9 +53,10 @@ class Page:
         return [plot for section in self.shown for plot in section.plots]
 
     def content(self) -> dict[str, Any]:
-        """What may change while runs go on: ``head``, ``body``, ``plots`` and ``data``."""
+        """What may change while runs go on: ``head``, ``nav``, ``body``, ``plots``, ``data``."""
         return {
             "head": self.head,
+            "nav": _nav(self),
             "body": _body(self),
             "plots": [plot.spec() for plot in self.plots],
             "data": dict(self.data),
@@ -70,7 +71,8 @@ def render(page: Page, *, live: bool = False) -> str:
         live: Whether it is served and asks its server for news; Plotly is then the server's too.
     """
     # A "</script>" in a name would end the element that holds it.
-    content = json.dumps(plain(page.content()), allow_nan=False).replace("</", "<\\/")
+    known = {name: page.content()[name] for name in ("plots", "data")}
+    content = json.dumps(plain(known), allow_nan=False).replace("</", "<\\/")
     plotly = '<script src="plotly.js"></script>' if live else f"<script>{plotly_js()}</script>"
     return _SHELL.format(
         title=escape(page.title),

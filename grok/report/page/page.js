@@ -96,9 +96,9 @@
       try {
         const seen = version === null ? "" : `?seen=${version}`;
         const answer = await fetch(`content.json${seen}`);
-        if (answer.ok) {
+        if (answer.status === 200) {
           const news = await answer.json();
-          if (version !== null || news.version !== content.version) update(news);
+          update(news);
           version = news.version;
         }
       } catch { /* the server is gone, or is back in a moment */ }
@@ -112,8 +112,11 @@
     content = news;
     specs = new Map(news.plots.map((plot) => [plot.id, plot]));
     if (!isSame) {
+      const open = [...document.querySelectorAll("details[open]")].map((d) => d.parentElement.id);
       drawn.clear();
+      document.querySelector("nav").innerHTML = news.nav;
       document.getElementById("main").innerHTML = news.body;
+      for (const id of open) document.querySelector(`#${id} > details`)?.setAttribute("open", "");
       observe();
     } else {
       drawn.forEach(draw);
