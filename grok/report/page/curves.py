@@ -103,14 +103,15 @@ def _plot(panel: Panel, readings: Readings, marks: Marks, n_points: int) -> Plot
     keys = panel.of(readings)
     if panel.kind == "heatmap":
         return heat_plot(panel, readings, keys)
+    # What was read at step 0 alone has no place on a logarithmic axis.
+    is_log = panel.log_x and any((readings[key][0] > 0).any() for key in keys)
     data = [
-        line(
-            *readings[key], key, at, n_points=n_points, is_log=panel.log_x, **split_style(keys, at)
-        )
+        line(*readings[key], key, at, n_points=n_points, is_log=is_log) | split_style(keys, at)
         for at, key in enumerate(keys)
     ]
-    layout = step_axes(panel.title, log_x=panel.log_x, log_y=panel.log_y)
-    layout |= {"shapes": list(marks.shapes), "annotations": list(marks.annotations)}
+    layout = step_axes(panel.title, log_x=is_log, log_y=panel.log_y)
+    if is_log:
+        layout |= {"shapes": list(marks.shapes), "annotations": list(marks.annotations)}
     layout |= {"showlegend": len(keys) <= 12}
     return Plot(slug(panel.title), panel.title, data, layout, meaning_note(keys))
 

@@ -12,6 +12,9 @@ from grok.report.palette import DASHES, LINES
 
 Trace = dict[str, Any]
 
+_FEW = 8
+"""Points up to which each is marked: a line of one cannot be seen."""
+
 
 @dataclass(frozen=True)
 class Plot:
@@ -84,7 +87,8 @@ def line(
         steps, values = steps[steps > 0], values[steps > 0]
     steps, values = thin(steps, values, n_points, is_log=is_log)
     style = {"color": LINES[at % len(LINES)], "dash": DASHES[at // len(LINES) % len(DASHES)]}
-    trace = {"type": "scatter", "mode": "lines", "name": name, "line": style | {"width": 1.6}}
+    mode = "lines" if len(steps) > _FEW else "lines+markers"
+    trace = {"type": "scatter", "mode": mode, "name": name, "line": style | {"width": 1.6}}
     return trace | {"x": packed(steps), "y": packed(values)} | more
 
 
