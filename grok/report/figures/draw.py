@@ -69,8 +69,8 @@ def save_figure(figure: PaperFigure, source: Source, path: Path) -> None:
 
 
 def style_of(at: int) -> dict[str, Any]:
-    """Colour and dash of the line with that number."""
-    dash = MPL_DASHES[at // len(LINES) % len(MPL_DASHES)]
+    """Colour and dash of the line with that number: neighbours differ in both, 32 lines in one."""
+    dash = MPL_DASHES[(at + at // len(LINES)) % len(MPL_DASHES)]
     return {"color": LINES[at % len(LINES)], "linestyle": dash}
 
 
