@@ -1,0 +1,217 @@
+"""Figures 3 to 6: the network at the end of the mainline run, taken apart."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from grok.claims.evidence import ArmEvidence, NotRun
+from grok.report.figures.base import Source, figure
+from grok.report.figures.draw import say_missing
+from grok.report.figures.progress_measures import published
+from grok.report.figures.progress_measures.panels import (
+    component_bars,
+    heat_map,
+    loss_bars,
+    mark_frequencies,
+)
+from grok.report.figures.progress_measures.runs import Ended, ended, one_run
+from grok.report.palette import LINES
+
+_NETWORK = "Seed 0, or the first of those asked for, at its last checkpoint up to step 40,000"
+
+
+@figure(
+    name="3",
+    title="Fourier components of the embedding and of the neuron-to-logit map",
+    source=f"Figure 3. {_NETWORK}; the published network has other keys. Points read off the figure",
+    size=(7.2, 4.4),
+)
+def _components(canvas: Figure, source: Source) -> None:
+    embedding, read_out = canvas.subplots(2, 1)
+    network = _network(canvas, source)
+    if network is None:
+        return
+    from grok.metrics.progress import component_norms
+
+    W_E, W_L = network.snapshot.embedding[0], network.snapshot.circuit.neuron_logit_map[0]
+    points = {k: [math.sqrt(x) for x in pair] for k, pair in published.SQUARED_EMBEDDING.items()}
+    component_bars(embedding, component_norms(W_E).numpy(), points)
+    component_bars(read_out, component_norms(W_L).numpy())
+    embedding.set_title(f"Embedding $W_E$, step {network.step:,}")
+    read_out.set_title("Neuron-to-logit map $W_L$")
+    embedding.legend(ncols=3, loc="upper left")
+    embedding.set_ylim(top=1.2 * embedding.get_ylim()[1])
+
+
+@figure(
+    name="4",
+    title="Attention of a head, activations of a neuron and the logits' Fourier components",
+    source=(
+        f"Figure 4. {_NETWORK}. Head 0, and neuron 0 or the first that fires at all; the pattern "
+        "after the softmax. The logits without their constant"
+    ),
+    size=(8.4, 2.6),
+)
+def _periodic(canvas: Figure, source: Source) -> None:
+    attention, activation, spectrum = canvas.subplots(1, 3)
+    network = _network(canvas, source)
+    if network is None:
+        return
+    from grok.measures.circuit import analyse
+    from grok.metrics.fourier import fourier_basis
+
+    circuit = network.snapshot.circuit
+    p = circuit.logits.shape[-1]
+    grid = {"xlabel": "b", "ylabel": "a"}
+    pattern = circuit.to_first[0, :, 0].reshape(p, p).numpy()
+    heat_map(attention, pattern, title=f"Head 0, = to a, step {network.step:,}", **grid)
+    neurons = circuit.neurons[0].numpy()
+    fires = np.flatnonzero(neurons.max(axis=0) > 0)
+    neuron = int(fires[0]) if fires.size else 0
+    heat_map(activation, neurons[:, neuron].reshape(p, p), title=f"Neuron {neuron}", **grid)
+    basis, logits = fourier_basis(p).numpy(), circuit.logits[0].double().numpy()
+    waves = np.einsum("fa,abc,gb->fgc", basis, logits.reshape(p, p, p), basis, optimize=True)
+    norms = np.linalg.norm(waves, axis=-1)
+    norms[0, 0] = 0.0
+    heat_map(spectrum, norms, title="Logits", xlabel="frequency in b", ylabel="frequency in a")
+    keys = np.flatnonzero(analyse(network.snapshot).is_key[0].numpy()).tolist()
+    for axis in (spectrum.xaxis, spectrum.yaxis):
+        mark_frequencies(axis, keys, p)
+
+
+@figure(
+    name="5",
+    title="Neurons follow one frequency, and so do their weights to the logits",
+    source=f"Figure 5. {_NETWORK}. The weights are of the neurons of its lowest frequency",
+    size=(7.2, 2.9),
+)
+def _neurons(canvas: Figure, source: Source) -> None:
+    shares, weights = canvas.subplots(1, 2)
+    network = _network(canvas, source)
+    if network is None:
+        return
+    from grok.metrics.fourier import fourier_basis
+    from grok.metrics.pair_waves import explained_by_frequency
+    from grok.metrics.progress import CLUSTER_FVE
+
+    circuit = network.snapshot.circuit
+    explained = explained_by_frequency(circuit.neurons[0]).numpy()
+    best, frequency = explained.max(axis=0), explained.argmax(axis=0)
+    _share_panel(shares, best, CLUSTER_FVE)
+    shares.set_title(f"Variance of each neuron, step {network.step:,}")
+    is_pure = best > CLUSTER_FVE
+    if not is_pure.any():
+        say_missing(weights, "no neuron follows one frequency")
+        return
+    k = int(frequency[is_pure].min())
+    mine = np.flatnonzero(is_pure & (frequency == k))
+    W_L = circuit.neuron_logit_map[0].double().numpy()
+    p = len(W_L)
+    waves = fourier_basis(p).numpy() @ W_L[:, mine]
+    title = f"$W_L$ of the {len(mine)} neurons of frequency {k}"
+    heat_map(weights, waves, signed=True, title=title, xlabel="neuron", ylabel="frequency")
+    mark_frequencies(weights.yaxis, sorted({*range(10, p // 2 + 1, 10), k}), p)
+
+
+@figure(
+    name="6",
+    title="Loss without each frequency, and with the key frequencies alone",
+    source=(
+        "Figure 6. Seed 0, or the first of those asked for, at its last readings up to step 40,000. "
+        "Left: all waves of a frequency taken from the neurons, loss on all pairs; the points are "
+        "of the author's notebook. Right: its waves of a + b taken from the logits, training loss; "
+        "the points are read off figure 15. The published network has other keys"
+    ),
+    size=(7.2, 2.9),
+)
+def _ablated(canvas: Figure, source: Source) -> None:
+    neurons, logits = canvas.subplots(1, 2)
+    evidence = one_run(source)
+    whole = {"whole network": "loss/all", "key frequencies alone": "progress/restricted/sum/all"}
+    train = {
+        "whole network": "loss/train",
+        "key frequencies alone": "progress/restricted/sum/train",
+    }
+    panels = (
+        (
+            neurons,
+            "ablation/A4",
+            whole,
+            published.WITHOUT_NEURON_WAVES,
+            "Neurons, loss on all pairs",
+        ),
+        (
+            logits,
+            "progress/excluded_single",
+            train,
+            published.WITHOUT_LOGIT_WAVES,
+            "Logits, training loss",
+        ),
+    )
+    for axes, prefix, lines, points, title in panels:
+        _loss_panel(axes, evidence, prefix, lines, points, source)
+        axes.set_title(title)
+    if neurons.patches:
+        canvas.legend(*neurons.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+
+
+def _network(canvas: Figure, source: Source) -> Ended | None:
+    """The network of a figure; without one its panels say so."""
+    network = ended(source)
+    if network is None:
+        for axes in canvas.axes:
+            say_missing(axes)
+    return network
+
+
+def _share_panel(axes: Axes, best: np.ndarray, threshold: float) -> None:
+    """Histogram of the share of variance that its best frequency explains of each neuron."""
+    axes.hist(best, bins=np.linspace(0, 1, 21).tolist(), color=LINES[0], edgecolor="white")
+    axes.axvline(threshold, color="black", linestyle="--", linewidth=1)
+    words = f"above {threshold:.0%}:\n{(best > threshold).sum()} of {best.size}\n"
+    words += f"published {published.N_OVER_85} of {published.N_NEURONS}"
+    axes.text(0.04, 0.95, words, transform=axes.transAxes, va="top")
+    axes.set(xlabel="share explained by the best frequency", ylabel="neurons")
+
+
+def _loss_panel(
+    axes: Axes,
+    evidence: ArmEvidence | None,
+    prefix: str,
+    lines: Mapping[str, str],
+    points: Mapping[int, float],
+    source: Source,
+) -> None:
+    """The last readings of a loss by frequency with those that it is compared to."""
+    if evidence is None:
+        say_missing(axes)
+        return
+    ((seed, run),) = evidence.runs.items()
+    frequencies = range(1, run.config.data.p // 2 + 1)
+    try:
+        losses = {k: _last(evidence, f"{prefix}/{k}", seed) for k in frequencies}
+        keys = [k for k in frequencies if _last(evidence, f"progress/key/{k}", seed) == 1]
+        reference = {label: _last(evidence, key, seed) for label, key in lines.items()}
+    except NotRun as error:
+        source.lacks(f"{prefix} of seed {seed}", str(error))
+        say_missing(axes)
+        return
+    loss_bars(axes, losses, keys, reference, points)
+
+
+def _last(evidence: ArmEvidence, key: str, seed: str) -> float:
+    """The last reading of a key up to the figure's end.
+
+    Raises:
+        NotRun: If there is none.
+    """
+    values = evidence.series(key, seed)[1]
+    if not values.size:
+        raise NotRun(f"{evidence.runs[seed].key} has no reading of {key}")
+    return float(values[-1])
+
+
+ENDS = [_components, _periodic, _neurons, _ablated]

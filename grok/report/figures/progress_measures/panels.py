@@ -1,0 +1,109 @@
+"""Panels of a network taken apart: bars by frequency, heat maps, frequencies on an axis."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+
+from grok.report.figures.draw import mark_published
+from grok.report.palette import LINES
+
+
+def component_bars(
+    axes: Axes, norms: np.ndarray, published: Mapping[int, Sequence[float]] | None = None
+) -> None:
+    """Norms of Fourier components by frequency, the cosine plain beside the hatched sine.
+
+    Args:
+        axes: Where.
+        norms: Of the rows of the Fourier basis: the constant, then cosine and sine of each
+            frequency. The constant stands at 0; for an even number the last has no sine.
+        published: By frequency those of cosine and sine, drawn as diamonds.
+    """
+    place = (np.arange(len(norms)) + 1) // 2
+    is_sine = (np.arange(len(norms)) > 0) & (np.arange(len(norms)) % 2 == 0)
+    style: dict[bool, dict[str, Any]] = {
+        False: {"label": "cos", "color": LINES[0]},
+        True: {"label": "sin", "color": LINES[1], "hatch": "////", "edgecolor": "white", "lw": 0},
+    }
+    for sine, look in style.items():
+        rows = is_sine == sine
+        shift = 0.22 if sine else -0.22
+        axes.bar(place[rows] + shift, norms[rows], width=0.44, **look)
+    points = [
+        (k + s, y) for k, pair in (published or {}).items() for s, y in zip((-0.3, 0.3), pair)
+    ]
+    if points:
+        mark_published(axes, *zip(*points, strict=True))
+    axes.set(xlabel="frequency", ylabel="norm")
+
+
+def loss_bars(
+    axes: Axes,
+    losses: Mapping[int, float],
+    keys: Sequence[int],
+    lines: Mapping[str, float],
+    published: Mapping[int, float],
+) -> None:
+    """The loss without each frequency, key frequencies hatched, beside losses of reference.
+
+    Args:
+        axes: Where.
+        losses: By frequency.
+        keys: Key frequencies.
+        lines: Losses by their words in the legend, drawn as horizontal lines.
+        published: By frequency, drawn as diamonds; those of another network, with other keys.
+    """
+    for is_key, look in (
+        (True, {"color": LINES[1], "hatch": "////"}),
+        (False, {"color": LINES[0]}),
+    ):
+        some = [k for k in losses if (k in keys) == is_key]
+        label = "key frequency" if is_key else "another frequency"
+        axes.bar(some, [losses[k] for k in some], edgecolor="white", lw=0, label=label, **look)
+    for (label, loss), dash in zip(lines.items(), ("-", "--", ":"), strict=False):
+        axes.axhline(loss, color="black", linestyle=dash, linewidth=1, label=label)
+    if published:
+        mark_published(axes, list(published), list(published.values()), "published network")
+    axes.set(yscale="log", xlabel="frequency left out", ylabel="loss")
+
+
+def heat_map(axes: Axes, values: np.ndarray, signed: bool = False, **names: str) -> None:
+    """A matrix, row 0 at the bottom, with its scale beside it.
+
+    Args:
+        axes: Where.
+        values: Rows are along y.
+        signed: Whether 0 is the middle of the scale.
+        names: ``title``, ``xlabel``, ``ylabel``.
+    """
+    top = float(np.abs(values).max())
+    look: dict[str, Any] = (
+        {"cmap": "RdBu_r", "vmin": -top, "vmax": top}
+        if signed
+        else {
+            "cmap": "Blues",
+            "vmin": 0.0,
+            "vmax": top,
+        }
+    )
+    shown = axes.imshow(values, origin="lower", aspect="auto", interpolation="nearest", **look)
+    axes.grid(visible=False)
+    axes.set(**names)
+    figure = axes.get_figure()
+    assert figure is not None
+    figure.colorbar(shown, ax=axes, fraction=0.05, pad=0.02)
+
+
+def mark_frequencies(axis: Axis, frequencies: Sequence[int], p: int) -> None:
+    """Names of frequencies on an axis of Fourier components, those close together in one name."""
+    groups: list[list[int]] = []
+    for k in sorted(frequencies):
+        if groups and 2 * (k - groups[-1][-1]) < p / 20:
+            groups[-1].append(k)
+        else:
+            groups.append([k])
+    places = [float(np.mean([2 * k - 0.5 for k in group])) for group in groups]
+    axis.set_ticks(places, [", ".join(map(str, group)) for group in groups])
