@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -105,7 +105,7 @@ def _log_loss(axes: Axes, title: str) -> None:
         axes.set_yscale("log")
 
 
-def _legend(axes: Axes, place: str) -> None:
+def _legend(axes: Axes, place: Any) -> None:
     if axes.lines:
         axes.legend(loc=place)
 

@@ -26,7 +26,7 @@ _NETWORK = "Seed 0, or the first of those asked for, at its last checkpoint up t
 @figure(
     name="3",
     title="Fourier components of the embedding and of the neuron-to-logit map",
-    source=f"Figure 3. {_NETWORK}; the published network has other keys. Points read off the figure",
+    source=f"Figure 3; points read off it, of a network that has other keys. {_NETWORK}",
     size=(7.2, 4.4),
 )
 def _components(canvas: Figure, source: Source) -> None:
@@ -37,7 +37,8 @@ def _components(canvas: Figure, source: Source) -> None:
     from grok.metrics.progress import component_norms
 
     W_E, W_L = network.snapshot.embedding[0], network.snapshot.circuit.neuron_logit_map[0]
-    points = {k: [math.sqrt(x) for x in pair] for k, pair in published.SQUARED_EMBEDDING.items()}
+    squares = published.SQUARED_EMBEDDING
+    points = {k: (math.sqrt(cos), math.sqrt(sin)) for k, (cos, sin) in squares.items()}
     component_bars(embedding, component_norms(W_E).numpy(), points)
     component_bars(read_out, component_norms(W_L).numpy())
     embedding.set_title(f"Embedding $W_E$, step {network.step:,}")
@@ -61,22 +62,18 @@ def _periodic(canvas: Figure, source: Source) -> None:
     if network is None:
         return
     from grok.measures.circuit import analyse
-    from grok.metrics.fourier import fourier_basis
 
     circuit = network.snapshot.circuit
     p = circuit.logits.shape[-1]
-    grid = {"xlabel": "b", "ylabel": "a"}
-    pattern = circuit.to_first[0, :, 0].reshape(p, p).numpy()
-    heat_map(attention, pattern, title=f"Head 0, = to a, step {network.step:,}", **grid)
     neurons = circuit.neurons[0].numpy()
     fires = np.flatnonzero(neurons.max(axis=0) > 0)
     neuron = int(fires[0]) if fires.size else 0
-    heat_map(activation, neurons[:, neuron].reshape(p, p), title=f"Neuron {neuron}", **grid)
-    basis, logits = fourier_basis(p).numpy(), circuit.logits[0].double().numpy()
-    waves = np.einsum("fa,abc,gb->fgc", basis, logits.reshape(p, p, p), basis, optimize=True)
-    norms = np.linalg.norm(waves, axis=-1)
-    norms[0, 0] = 0.0
-    heat_map(spectrum, norms, title="Logits", xlabel="frequency in b", ylabel="frequency in a")
+    heat_map(attention, circuit.to_first[0, :, 0].reshape(p, p).numpy())
+    attention.set(title=f"Head 0, = to a, step {network.step:,}", xlabel="b", ylabel="a")
+    heat_map(activation, neurons[:, neuron].reshape(p, p))
+    activation.set(title=f"Neuron {neuron}", xlabel="b", ylabel="a")
+    heat_map(spectrum, _logit_norms(circuit.logits[0].double().numpy()))
+    spectrum.set(title="Logits, by frequency", xlabel="frequency in b", ylabel="frequency in a")
     keys = np.flatnonzero(analyse(network.snapshot).is_key[0].numpy()).tolist()
     for axis in (spectrum.xaxis, spectrum.yaxis):
         mark_frequencies(axis, keys, p)
@@ -93,7 +90,6 @@ def _neurons(canvas: Figure, source: Source) -> None:
     network = _network(canvas, source)
     if network is None:
         return
-    from grok.metrics.fourier import fourier_basis
     from grok.metrics.pair_waves import explained_by_frequency
     from grok.metrics.progress import CLUSTER_FVE
 
@@ -109,51 +105,31 @@ def _neurons(canvas: Figure, source: Source) -> None:
     k = int(frequency[is_pure].min())
     mine = np.flatnonzero(is_pure & (frequency == k))
     W_L = circuit.neuron_logit_map[0].double().numpy()
-    p = len(W_L)
-    waves = fourier_basis(p).numpy() @ W_L[:, mine]
-    title = f"$W_L$ of the {len(mine)} neurons of frequency {k}"
-    heat_map(weights, waves, signed=True, title=title, xlabel="neuron", ylabel="frequency")
-    mark_frequencies(weights.yaxis, sorted({*range(10, p // 2 + 1, 10), k}), p)
+    _weight_panel(weights, W_L[:, mine], k)
 
 
 @figure(
     name="6",
     title="Loss without each frequency, and with the key frequencies alone",
     source=(
-        "Figure 6. Seed 0, or the first of those asked for, at its last readings up to step 40,000. "
-        "Left: all waves of a frequency taken from the neurons, loss on all pairs; the points are "
-        "of the author's notebook. Right: its waves of a + b taken from the logits, training loss; "
-        "the points are read off figure 15. The published network has other keys"
+        "Figure 6. Seed 0, or the first of those asked for, last readings up to step 40,000. Left: "
+        "all waves of a frequency taken from the neurons, loss on all pairs; points of the author's "
+        "notebook. Right: its waves of a + b taken from the logits, training loss; points read off "
+        "figure 15. The published network has other keys"
     ),
     size=(7.2, 2.9),
 )
 def _ablated(canvas: Figure, source: Source) -> None:
     neurons, logits = canvas.subplots(1, 2)
     evidence = one_run(source)
-    whole = {"whole network": "loss/all", "key frequencies alone": "progress/restricted/sum/all"}
-    train = {
-        "whole network": "loss/train",
-        "key frequencies alone": "progress/restricted/sum/train",
-    }
     panels = (
-        (
-            neurons,
-            "ablation/A4",
-            whole,
-            published.WITHOUT_NEURON_WAVES,
-            "Neurons, loss on all pairs",
-        ),
-        (
-            logits,
-            "progress/excluded_single",
-            train,
-            published.WITHOUT_LOGIT_WAVES,
-            "Logits, training loss",
-        ),
+        (neurons, "ablation/A4", "all", published.WITHOUT_NEURON_WAVES),
+        (logits, "progress/excluded_single", "train", published.WITHOUT_LOGIT_WAVES),
     )
-    for axes, prefix, lines, points, title in panels:
-        _loss_panel(axes, evidence, prefix, lines, points, source)
-        axes.set_title(title)
+    for axes, prefix, split, points in panels:
+        _loss_panel(axes, evidence, prefix, split, points, source)
+    neurons.set_title("From the neurons, loss on all pairs")
+    logits.set_title("From the logits, training loss")
     if neurons.patches:
         canvas.legend(*neurons.get_legend_handles_labels(), loc="outside lower center", ncols=5)
 
@@ -165,6 +141,29 @@ def _network(canvas: Figure, source: Source) -> Ended | None:
         for axes in canvas.axes:
             say_missing(axes)
     return network
+
+
+def _logit_norms(logits: np.ndarray) -> np.ndarray:
+    """Norm over the classes of each two-dimensional Fourier component, the constant set to 0."""
+    from grok.metrics.fourier import fourier_basis
+
+    p = logits.shape[-1]
+    basis, grid = fourier_basis(p).numpy(), logits.reshape(p, p, p)
+    waves = np.einsum("fa,abc,gb->fgc", basis, grid, basis, optimize=True)
+    norms = np.linalg.norm(waves, axis=-1)
+    norms[0, 0] = 0.0
+    return norms
+
+
+def _weight_panel(axes: Axes, W_L: np.ndarray, k: int) -> None:
+    """Fourier components of the weights from neurons of frequency k to the logits."""
+    from grok.metrics.fourier import fourier_basis
+
+    p, n_neurons = W_L.shape
+    heat_map(axes, fourier_basis(p).numpy() @ W_L, signed=True)
+    mark_frequencies(axes.yaxis, [*range(10, p // 2 + 1, 10), k], p)
+    title = f"$W_L$ of the {n_neurons} neurons of frequency {k}"
+    axes.set(title=title, xlabel="neuron", ylabel="frequency")
 
 
 def _share_panel(axes: Axes, best: np.ndarray, threshold: float) -> None:
@@ -181,7 +180,7 @@ def _loss_panel(
     axes: Axes,
     evidence: ArmEvidence | None,
     prefix: str,
-    lines: Mapping[str, str],
+    split: str,
     points: Mapping[int, float],
     source: Source,
 ) -> None:
@@ -194,7 +193,10 @@ def _loss_panel(
     try:
         losses = {k: _last(evidence, f"{prefix}/{k}", seed) for k in frequencies}
         keys = [k for k in frequencies if _last(evidence, f"progress/key/{k}", seed) == 1]
-        reference = {label: _last(evidence, key, seed) for label, key in lines.items()}
+        reference = {
+            "whole network": _last(evidence, f"loss/{split}", seed),
+            "key frequencies alone": _last(evidence, f"progress/restricted/sum/{split}", seed),
+        }
     except NotRun as error:
         source.lacks(f"{prefix} of seed {seed}", str(error))
         say_missing(axes)

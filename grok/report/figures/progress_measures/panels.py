@@ -12,7 +12,7 @@ from grok.report.palette import LINES
 
 
 def component_bars(
-    axes: Axes, norms: np.ndarray, published: Mapping[int, Sequence[float]] | None = None
+    axes: Axes, norms: np.ndarray, published: Mapping[int, tuple[float, float]] | None = None
 ) -> None:
     """Norms of Fourier components by frequency, the cosine plain beside the hatched sine.
 
@@ -32,11 +32,9 @@ def component_bars(
         rows = is_sine == sine
         shift = 0.22 if sine else -0.22
         axes.bar(place[rows] + shift, norms[rows], width=0.44, **look)
-    points = [
-        (k + s, y) for k, pair in (published or {}).items() for s, y in zip((-0.3, 0.3), pair)
-    ]
-    if points:
-        mark_published(axes, *zip(*points, strict=True))
+    if published:
+        x = [k + shift for k in published for shift in (-0.3, 0.3)]
+        mark_published(axes, x, [norm for pair in published.values() for norm in pair])
     axes.set(xlabel="frequency", ylabel="norm")
 
 
@@ -56,13 +54,17 @@ def loss_bars(
         lines: Losses by their words in the legend, drawn as horizontal lines.
         published: By frequency, drawn as diamonds; those of another network, with other keys.
     """
-    for is_key, look in (
-        (True, {"color": LINES[1], "hatch": "////"}),
-        (False, {"color": LINES[0]}),
-    ):
+    for is_key in (True, False):
         some = [k for k in losses if (k in keys) == is_key]
-        label = "key frequency" if is_key else "another frequency"
-        axes.bar(some, [losses[k] for k in some], edgecolor="white", lw=0, label=label, **look)
+        axes.bar(
+            some,
+            [losses[k] for k in some],
+            color=LINES[1] if is_key else LINES[0],
+            hatch="////" if is_key else None,
+            edgecolor="white",
+            lw=0,
+            label="key frequency" if is_key else "another frequency",
+        )
     for (label, loss), dash in zip(lines.items(), ("-", "--", ":"), strict=False):
         axes.axhline(loss, color="black", linestyle=dash, linewidth=1, label=label)
     if published:
@@ -70,30 +72,27 @@ def loss_bars(
     axes.set(yscale="log", xlabel="frequency left out", ylabel="loss")
 
 
-def heat_map(axes: Axes, values: np.ndarray, signed: bool = False, **names: str) -> None:
+def heat_map(axes: Axes, values: np.ndarray, signed: bool = False) -> None:
     """A matrix, row 0 at the bottom, with its scale beside it.
 
     Args:
         axes: Where.
         values: Rows are along y.
-        signed: Whether 0 is the middle of the scale.
-        names: ``title``, ``xlabel``, ``ylabel``.
+        signed: Whether 0 is the middle of the scale instead of its end.
     """
     top = float(np.abs(values).max())
-    look: dict[str, Any] = (
-        {"cmap": "RdBu_r", "vmin": -top, "vmax": top}
-        if signed
-        else {
-            "cmap": "Blues",
-            "vmin": 0.0,
-            "vmax": top,
-        }
+    shown = axes.imshow(
+        values,
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+        cmap="RdBu_r" if signed else "Blues",
+        vmin=-top if signed else 0.0,
+        vmax=top,
     )
-    shown = axes.imshow(values, origin="lower", aspect="auto", interpolation="nearest", **look)
     axes.grid(visible=False)
-    axes.set(**names)
     figure = axes.get_figure()
-    assert figure is not None
+    assert figure is not None, "axes lie in a figure"
     figure.colorbar(shown, ax=axes, fraction=0.05, pad=0.02)
 
 
