@@ -25,6 +25,7 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#E6E6E6",
     "grid.linewidth": 0.5,
     "lines.linewidth": 1.2,
@@ -158,6 +159,17 @@ def say_missing(axes: Axes, words: str = "not run") -> None:
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color="#7F7F7F")
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
+
+
+def legend_below(canvas: Figure, axes: Sequence[Axes], columns: int) -> None:
+    """One legend under the whole figure with every label of these axes once."""
+    found: dict[str, Any] = {}
+    for each in axes:
+        for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    if found:
+        handles, labels = list(found.values()), list(found)
+        canvas.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def log_steps(axes: Axes) -> None:

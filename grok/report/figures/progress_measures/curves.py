@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from grok.claims.evidence import ArmEvidence, NotRun
 from grok.claims.progress_measures.arms import EXCLUDED, RESTRICTED, boundaries
 from grok.report.figures.base import Source, figure
-from grok.report.figures.draw import draw_seeds, mark_published, say_missing
+from grok.report.figures.draw import draw_seeds, legend_below, mark_published, say_missing
 from grok.report.figures.progress_measures import published
 from grok.report.figures.progress_measures.runs import CURVE_STEPS, mainline, mainline_only
 
@@ -32,7 +32,7 @@ _EXCLUDED = _Curve(EXCLUDED, "excluded, train", 2, published.EXCLUDED)
 _RESTRICTED = _Curve(RESTRICTED, "restricted, all pairs", 3, published.RESTRICTED)
 _GINI_E = _Curve("progress/gini/W_E", "$W_E$", 0, {})
 _GINI_L = _Curve("progress/gini/W_L", "$W_L$", 1, {})
-_SQUARED = _Curve("norm/squared", "all parameters", 0, published.SQUARED_NORM)
+_SQUARED = _Curve("norm/squared", "sum of squares", 0, published.SQUARED_NORM)
 _ACC_TRAIN = _Curve("acc/train", "train", 1, {})
 _ACC_TEST = _Curve("acc/test", "test", 0, published.TEST_ACC)
 
@@ -50,7 +50,7 @@ def _grokking(canvas: Figure, source: Source) -> None:
     _panel(loss, evidence, [_TRAIN, _TEST], source)
     accuracy.set(title="Accuracy", ylabel="accuracy")
     _log_loss(loss, "Loss")
-    _legend(loss, "upper right")
+    legend_below(canvas, [loss], 3)
 
 
 @figure(
@@ -70,16 +70,17 @@ def _progress(canvas: Figure, source: Source) -> None:
     evidence = source.arm(mainline(CURVE_STEPS))
     panels = [[_EXCLUDED, _TRAIN, _TEST], [_RESTRICTED, _TRAIN, _TEST]]
     panels += [[_GINI_E, _GINI_L], [_SQUARED]]
-    ends = _ends(evidence)
     for each, curves in zip(axes.flat, panels, strict=True):
         _panel(each, evidence, curves, source)
-        _phase_lines(each, ends)
     _log_loss(axes[0, 0], "Excluded loss")
     _log_loss(axes[0, 1], "Restricted loss")
     axes[1, 0].set(title="Gini coefficient of Fourier components", ylabel="Gini coefficient")
     axes[1, 1].set(title="Sum of squared weights", ylabel="sum of squares")
+    if axes[1, 0].lines:
+        axes[1, 0].legend(loc="upper left")
     for each in axes.flat:
-        _legend(each, "center right" if each is axes[1, 0] else "best")
+        _phase_lines(each, _ends(evidence))
+    legend_below(canvas, [axes[0, 0], axes[0, 1]], 4)
 
 
 def _panel(axes: Axes, evidence: ArmEvidence | None, curves: list[_Curve], source: Source) -> None:
@@ -105,11 +106,6 @@ def _log_loss(axes: Axes, title: str) -> None:
         axes.set_yscale("log")
 
 
-def _legend(axes: Axes, place: Any) -> None:
-    if axes.lines:
-        axes.legend(loc=place)
-
-
 def _ends(evidence: ArmEvidence | None) -> dict[str, float]:
     """Ends of the phases that came: the median over seeds. None of a run that was cut short."""
     if evidence is None:
@@ -126,9 +122,10 @@ def _phase_lines(axes: Axes, ends: Mapping[str, float]) -> None:
     """Ends of the phases, ours dashed and the published ones dotted."""
     if not axes.lines:
         return
-    for steps, dash in ((ends, "--"), (published.PHASES, ":")):
-        for step in steps.values():
-            axes.axvline(step, color="#7F7F7F", linestyle=dash, linewidth=0.9, zorder=1)
+    for steps, dash, whose in ((ends, "--", "these"), (published.PHASES, ":", "published")):
+        for at, step in enumerate(steps.values()):
+            label = f"ends of the phases, {whose}" if at == 0 else "_nolegend_"
+            axes.axvline(step, color="#7F7F7F", linestyle=dash, lw=0.9, zorder=1, label=label)
 
 
 CURVES = [_grokking, _progress]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from grok.claims.evidence import ArmEvidence, NotRun
 from grok.report.figures.base import Source, figure
-from grok.report.figures.draw import say_missing
+from grok.report.figures.draw import legend_below, say_missing
 from grok.report.figures.progress_measures import published
 from grok.report.figures.progress_measures.panels import (
     component_bars,
@@ -43,8 +43,7 @@ def _components(canvas: Figure, source: Source) -> None:
     component_bars(read_out, component_norms(W_L).numpy())
     embedding.set_title(f"Embedding $W_E$, step {network.step:,}")
     read_out.set_title("Neuron-to-logit map $W_L$")
-    embedding.legend(ncols=3, loc="upper left")
-    embedding.set_ylim(top=1.2 * embedding.get_ylim()[1])
+    legend_below(canvas, [embedding], 3)
 
 
 @figure(
@@ -97,7 +96,7 @@ def _neurons(canvas: Figure, source: Source) -> None:
     explained = explained_by_frequency(circuit.neurons[0]).numpy()
     best, frequency = explained.max(axis=0), explained.argmax(axis=0)
     _share_panel(shares, best, CLUSTER_FVE)
-    shares.set_title(f"Variance of each neuron, step {network.step:,}")
+    shares.set_title(f"Neurons, step {network.step:,}")
     is_pure = best > CLUSTER_FVE
     if not is_pure.any():
         say_missing(weights, "no neuron follows one frequency")
@@ -113,8 +112,8 @@ def _neurons(canvas: Figure, source: Source) -> None:
     title="Loss without each frequency, and with the key frequencies alone",
     source=(
         "Figure 6. Seed 0, or the first of those asked for, last readings up to step 40,000. Left: "
-        "all waves of a frequency taken from the neurons, loss on all pairs; points of the author's "
-        "notebook. Right: its waves of a + b taken from the logits, training loss; points read off "
+        "all waves of a frequency taken from the neurons, loss on all pairs; points of a "
+        "notebook of the author. Right: its waves of a + b taken from the logits, training loss; points read off "
         "figure 15. The published network has other keys"
     ),
     size=(7.2, 2.9),
@@ -130,8 +129,7 @@ def _ablated(canvas: Figure, source: Source) -> None:
         _loss_panel(axes, evidence, prefix, split, points, source)
     neurons.set_title("From the neurons, loss on all pairs")
     logits.set_title("From the logits, training loss")
-    if neurons.patches:
-        canvas.legend(*neurons.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    legend_below(canvas, [neurons], 5)
 
 
 def _network(canvas: Figure, source: Source) -> Ended | None:
@@ -161,7 +159,8 @@ def _weight_panel(axes: Axes, W_L: np.ndarray, k: int) -> None:
 
     p, n_neurons = W_L.shape
     heat_map(axes, fourier_basis(p).numpy() @ W_L, signed=True)
-    mark_frequencies(axes.yaxis, [*range(10, p // 2 + 1, 10), k], p)
+    tens = [ten for ten in range(0, p // 2 + 1, 10) if abs(ten - k) > 4]
+    axes.set_yticks([2 * ten - 0.5 if ten else 0 for ten in tens] + [2 * k - 0.5], [*tens, k])
     title = f"$W_L$ of the {n_neurons} neurons of frequency {k}"
     axes.set(title=title, xlabel="neuron", ylabel="frequency")
 
@@ -170,10 +169,10 @@ def _share_panel(axes: Axes, best: np.ndarray, threshold: float) -> None:
     """Histogram of the share of variance that its best frequency explains of each neuron."""
     axes.hist(best, bins=np.linspace(0, 1, 21).tolist(), color=LINES[0], edgecolor="white")
     axes.axvline(threshold, color="black", linestyle="--", linewidth=1)
-    words = f"above {threshold:.0%}:\n{(best > threshold).sum()} of {best.size}\n"
+    words = f"above {100 * threshold:.0f} %:\n{(best > threshold).sum()} of {best.size}\n"
     words += f"published {published.N_OVER_85} of {published.N_NEURONS}"
     axes.text(0.04, 0.95, words, transform=axes.transAxes, va="top")
-    axes.set(xlabel="share explained by the best frequency", ylabel="neurons")
+    axes.set(xlabel="share of variance explained by one frequency", ylabel="neurons")
 
 
 def _loss_panel(

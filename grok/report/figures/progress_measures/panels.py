@@ -100,7 +100,7 @@ def mark_frequencies(axis: Axis, frequencies: Sequence[int], p: int) -> None:
     """Names of frequencies on an axis of Fourier components, those close together in one name."""
     groups: list[list[int]] = []
     for k in sorted(frequencies):
-        if groups and 2 * (k - groups[-1][-1]) < p / 20:
+        if groups and 2 * (k - groups[-1][-1]) < p / 6:
             groups[-1].append(k)
         else:
             groups.append([k])
