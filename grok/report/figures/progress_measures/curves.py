@@ -77,7 +77,7 @@ def _progress(canvas: Figure, source: Source) -> None:
     axes[1, 0].set(title="Gini coefficient of Fourier components", ylabel="Gini coefficient")
     axes[1, 1].set(title="Sum of squared weights", ylabel="sum of squares")
     if axes[1, 0].lines:
-        axes[1, 0].legend(loc="upper left")
+        axes[1, 0].legend(loc="lower right")
     for each in axes.flat:
         _phase_lines(each, _ends(evidence))
     legend_below(canvas, [axes[0, 0], axes[0, 1]], 4)
@@ -122,7 +122,7 @@ def _phase_lines(axes: Axes, ends: Mapping[str, float]) -> None:
     """Ends of the phases, ours dashed and the published ones dotted."""
     if not axes.lines:
         return
-    for steps, dash, whose in ((ends, "--", "these"), (published.PHASES, ":", "published")):
+    for steps, dash, whose in ((ends, "--", "ours"), (published.PHASES, ":", "published")):
         for at, step in enumerate(steps.values()):
             label = f"ends of the phases, {whose}" if at == 0 else "_nolegend_"
             axes.axvline(step, color="#7F7F7F", linestyle=dash, lw=0.9, zorder=1, label=label)

@@ -75,7 +75,7 @@ def _periodic(canvas: Figure, source: Source) -> None:
     spectrum.set(title="Logits, by frequency", xlabel="frequency in b", ylabel="frequency in a")
     keys = np.flatnonzero(analyse(network.snapshot).is_key[0].numpy()).tolist()
     for axis in (spectrum.xaxis, spectrum.yaxis):
-        mark_frequencies(axis, keys, p)
+        mark_frequencies(axis, keys, gap=p // 14)
 
 
 @figure(
@@ -112,9 +112,9 @@ def _neurons(canvas: Figure, source: Source) -> None:
     title="Loss without each frequency, and with the key frequencies alone",
     source=(
         "Figure 6. Seed 0, or the first of those asked for, last readings up to step 40,000. Left: "
-        "all waves of a frequency taken from the neurons, loss on all pairs; points of a "
-        "notebook of the author. Right: its waves of a + b taken from the logits, training loss; points read off "
-        "figure 15. The published network has other keys"
+        "all waves of a frequency taken from the neurons, loss on all pairs; points of a notebook "
+        "of the author. Right: its waves of a + b taken from the logits, training loss; points "
+        "read off figure 15. The published network has other keys"
     ),
     size=(7.2, 2.9),
 )
@@ -159,8 +159,8 @@ def _weight_panel(axes: Axes, W_L: np.ndarray, k: int) -> None:
 
     p, n_neurons = W_L.shape
     heat_map(axes, fourier_basis(p).numpy() @ W_L, signed=True)
-    tens = [ten for ten in range(0, p // 2 + 1, 10) if abs(ten - k) > 4]
-    axes.set_yticks([2 * ten - 0.5 if ten else 0 for ten in tens] + [2 * k - 0.5], [*tens, k])
+    tens = [ten for ten in range(10, p // 2 + 1, 10) if abs(ten - k) > 4]
+    mark_frequencies(axes.yaxis, [*tens, k], gap=0)
     title = f"$W_L$ of the {n_neurons} neurons of frequency {k}"
     axes.set(title=title, xlabel="neuron", ylabel="frequency")
 

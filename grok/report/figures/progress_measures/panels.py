@@ -96,11 +96,17 @@ def heat_map(axes: Axes, values: np.ndarray, signed: bool = False) -> None:
     figure.colorbar(shown, ax=axes, fraction=0.05, pad=0.02)
 
 
-def mark_frequencies(axis: Axis, frequencies: Sequence[int], p: int) -> None:
-    """Names of frequencies on an axis of Fourier components, those close together in one name."""
+def mark_frequencies(axis: Axis, frequencies: Sequence[int], gap: int) -> None:
+    """Names of frequencies on an axis of Fourier components.
+
+    Args:
+        axis: Its places are the rows of the Fourier basis.
+        frequencies: Above 0.
+        gap: Neighbours no further apart than this have one name, lest names overlap.
+    """
     groups: list[list[int]] = []
     for k in sorted(frequencies):
-        if groups and 2 * (k - groups[-1][-1]) < p / 6:
+        if groups and k - groups[-1][-1] <= gap:
             groups[-1].append(k)
         else:
             groups.append([k])
