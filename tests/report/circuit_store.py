@@ -21,7 +21,7 @@ from tests.claims.published_progress import (
     TEST_ACC,
     TEST_LOSS,
 )
-from tests.claims.store import Curve, steady, through, write_readings
+from tests.claims.store import Curve, through, write_readings
 
 SWEEP = "progress_measures/seeds"
 KEYS = (7, 19, 23, 50)
@@ -46,22 +46,29 @@ ENDS: Mapping[str, float] = (
 )
 
 
-def fill(root: Path) -> Run:
-    """Store five seeds, the first with a network at step 40,000; returns the first."""
-    cells = read_sweep(SWEEP).runs([])
-    runs = [_stored(root, cell.config) for cell in cells]
-    write_readings(runs[0], cells[0].config, {key: steady(x)(0) for key, x in ENDS.items()})
-    save_checkpoint(runs[0], 40_000, circuit_parameters(cells[0].config), {}, 100)
-    return runs[0]
+def fill(root: Path) -> None:
+    """Store five seeds with their curves, the first with a network and its readings at the end."""
+    for cell in read_sweep(SWEEP).runs([]):
+        run, late = _completed(root, cell.config), 1 + 0.1 * cell.config.model.init_seed
+        curves = {
+            key: {int(step * late): x for step, x in curve(0).items()}
+            for key, curve in CURVES.items()
+        }
+        write_readings(run, cell.config, curves)
+    first = read_sweep(SWEEP).runs([])[0].config
+    write_readings(store_network(root, 40_000), first, {k: {0: x} for k, x in ENDS.items()})
 
 
-def _stored(root: Path, config: RunConfig) -> Run:
-    """A seed whose curves come later the larger it is."""
-    run, late = RunStore(root).create(config), 1 + 0.1 * config.model.init_seed
-    curves = {
-        key: {int(step * late): x for step, x in curve(0).items()} for key, curve in CURVES.items()
-    }
-    write_readings(run, config, curves)
+def store_network(root: Path, step: int) -> Run:
+    """Store seed 0 with a network at a step, and no reading that is not there."""
+    config = read_sweep(SWEEP).runs(["--seeds=0"])[0].config
+    run = _completed(root, config)
+    save_checkpoint(run, step, circuit_parameters(config), {}, 100)
+    return run
+
+
+def _completed(root: Path, config: RunConfig) -> Run:
+    run = RunStore(root).create(config)
     write_status(run, status="completed", step=config.n_steps, n_steps=config.n_steps)
     return run
 
