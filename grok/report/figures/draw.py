@@ -127,7 +127,7 @@ def _shared(each: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def draw_bars(
-    axes: Axes, values: Mapping[str, Sequence[float]], published: Mapping[str, float]
+    axes: Axes, values: Mapping[str, Sequence[float]], published: Mapping[str, float | int]
 ) -> None:
     """A bar for each name at the median of its values, each value a dot.
 
@@ -148,7 +148,7 @@ def draw_bars(
 
 
 def mark_published(
-    axes: Axes, x: Sequence[float], y: Sequence[float], label: str = "published"
+    axes: Axes, x: Sequence[float | int], y: Sequence[float | int], label: str = "published"
 ) -> None:
     """Published values as hollow black diamonds, over everything."""
     axes.plot(x, y, "D", mfc="white", mec="black", ms=4, zorder=5, label=label, linestyle="none")
