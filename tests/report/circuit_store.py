@@ -10,7 +10,7 @@ from torch import Tensor
 from grok.checkpoints import save_checkpoint
 from grok.config import RunConfig
 from grok.models.transformer import Transformer
-from grok.runs import Run, RunStore, write_status
+from grok.runs import ReadingsWriter, Run, RunStore, write_status
 from grok.sweep import read_sweep
 from tests.claims.published_progress import (
     EXCLUDED,
@@ -55,8 +55,9 @@ def fill(root: Path) -> None:
             for key, curve in CURVES.items()
         }
         write_readings(run, cell.config, curves)
-    first = read_sweep(SWEEP).runs([])[0].config
-    write_readings(store_network(root, 40_000), first, {k: {0: x} for k, x in ENDS.items()})
+    writer = ReadingsWriter(store_network(root, 40_000))
+    writer.add(40_000, ENDS)
+    writer.flush()
 
 
 def store_network(root: Path, step: int) -> Run:

@@ -23,7 +23,7 @@ class _Curve(NamedTuple):
     label: str
     at: int
     """Number of the line, for its colour and dash."""
-    published: Mapping[int, float]
+    published: Mapping[int, float | int]
 
 
 _TEST = _Curve("loss/test", "test", 0, published.TEST_LOSS)
@@ -118,7 +118,7 @@ def _ends(evidence: ArmEvidence | None) -> dict[str, float]:
     return {name: step for name, step in medians.items() if math.isfinite(step)}
 
 
-def _phase_lines(axes: Axes, ends: Mapping[str, float]) -> None:
+def _phase_lines(axes: Axes, ends: Mapping[str, float | int]) -> None:
     """Ends of the phases, ours dashed and the published ones dotted."""
     if not axes.lines:
         return
