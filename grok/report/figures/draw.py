@@ -148,10 +148,24 @@ def draw_bars(
 
 
 def mark_published(
-    axes: Axes, x: Sequence[float | int], y: Sequence[float | int], label: str = "published"
+    axes: Axes,
+    x: Sequence[float | int],
+    y: Sequence[float | int],
+    label: str = "published",
+    at: int | None = None,
 ) -> None:
-    """Published values as hollow black diamonds, over everything."""
-    axes.plot(x, y, "D", mfc="white", mec="black", ms=4, zorder=5, label=label, linestyle="none")
+    """Published values as hollow diamonds, over everything.
+
+    Args:
+        axes: Where.
+        x: Places.
+        y: Values.
+        label: In the legend.
+        at: Number of the line that they stand beside: they have its colour and are joined by its
+            dash. Without one they are black, and not joined.
+    """
+    style = {"color": "black", "linestyle": "none"} if at is None else style_of(at)
+    axes.plot(x, y, marker="D", mfc="white", ms=4, lw=0.6, zorder=5, label=label, **style)
 
 
 def say_missing(axes: Axes, words: str = "not run") -> None:
