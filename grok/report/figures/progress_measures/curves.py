@@ -91,11 +91,10 @@ def _panel(axes: Axes, evidence: ArmEvidence | None, curves: list[_Curve], sourc
     if not drawn or not any(drawn):
         say_missing(axes)
         return
-    label = "published, seed 0"
-    for curve in curves:
-        if curve.published:
-            mark_published(axes, list(curve.published), list(curve.published.values()), label)
-            label = "_nolegend_"
+    for curve in (c for c in curves if c.published):
+        points = list(curve.published), list(curve.published.values())
+        mark_published(axes, *points, "_nolegend_", curve.at)
+    mark_published(axes, [], [], "published, seed 0")
     axes.set_xlabel("step")
     axes.xaxis.set_major_formatter("{x:,.0f}")
 

@@ -21,6 +21,8 @@ from grok.report.figures.progress_measures.runs import Ended, ended, one_run
 from grok.report.palette import LINES
 
 _NETWORK = "Seed 0, or the first of those asked for, at its last checkpoint up to step 40,000"
+_MOST_NAMED = 5
+"""Key frequencies that have room in a title; of more their number is there."""
 
 
 @figure(
@@ -72,10 +74,13 @@ def _periodic(canvas: Figure, source: Source) -> None:
     heat_map(activation, neurons[:, neuron].reshape(p, p))
     activation.set(title=f"Neuron {neuron}", xlabel="b", ylabel="a")
     heat_map(spectrum, _logit_norms(circuit.logits[0].double().numpy()))
-    spectrum.set(title="Logits, by frequency", xlabel="frequency in b", ylabel="frequency in a")
     keys = np.flatnonzero(analyse(network.snapshot).is_key[0].numpy()).tolist()
+    named = ", ".join(map(str, keys)) if len(keys) <= _MOST_NAMED else len(keys)
+    spectrum.set(title=f"Logits, keys: {named}", xlabel="frequency in b", ylabel="frequency in a")
     for axis in (spectrum.xaxis, spectrum.yaxis):
-        mark_frequencies(axis, keys, gap=p // 14)
+        mark_frequencies(axis, range(10, p // 2 + 1, 10))
+    for axes in (attention, activation, spectrum):
+        axes.set_box_aspect(1)
 
 
 @figure(
@@ -97,6 +102,7 @@ def _neurons(canvas: Figure, source: Source) -> None:
     best, frequency = explained.max(axis=0), explained.argmax(axis=0)
     _share_panel(shares, best, CLUSTER_FVE)
     shares.set_title(f"Neurons, step {network.step:,}")
+    legend_below(canvas, [shares], 1)
     is_pure = best > CLUSTER_FVE
     if not is_pure.any():
         say_missing(weights, "no neuron follows one frequency")
@@ -160,7 +166,7 @@ def _weight_panel(axes: Axes, W_L: np.ndarray, k: int) -> None:
     p, n_neurons = W_L.shape
     heat_map(axes, fourier_basis(p).numpy() @ W_L, signed=True)
     tens = [ten for ten in range(10, p // 2 + 1, 10) if abs(ten - k) > 4]
-    mark_frequencies(axes.yaxis, [*tens, k], gap=0)
+    mark_frequencies(axes.yaxis, [*tens, k])
     title = f"$W_L$ of the {n_neurons} neurons of frequency {k}"
     axes.set(title=title, xlabel="neuron", ylabel="frequency")
 
@@ -168,10 +174,9 @@ def _weight_panel(axes: Axes, W_L: np.ndarray, k: int) -> None:
 def _share_panel(axes: Axes, best: np.ndarray, threshold: float) -> None:
     """Histogram of the share of variance that its best frequency explains of each neuron."""
     axes.hist(best, bins=np.linspace(0, 1, 21).tolist(), color=LINES[0], edgecolor="white")
-    axes.axvline(threshold, color="black", linestyle="--", linewidth=1)
-    words = f"above {100 * threshold:.0f} %:\n{(best > threshold).sum()} of {best.size}\n"
+    words = f"{100 * threshold:.0f} %: {(best > threshold).sum()} of {best.size} are above it, "
     words += f"published {published.N_OVER_85} of {published.N_NEURONS}"
-    axes.text(0.04, 0.95, words, transform=axes.transAxes, va="top")
+    axes.axvline(threshold, color="black", linestyle="--", linewidth=1, label=words)
     axes.set(xlabel="share of variance explained by one frequency", ylabel="neurons")
 
 

@@ -96,19 +96,6 @@ def heat_map(axes: Axes, values: np.ndarray, signed: bool = False) -> None:
     figure.colorbar(shown, ax=axes, fraction=0.05, pad=0.02)
 
 
-def mark_frequencies(axis: Axis, frequencies: Sequence[int], gap: int) -> None:
-    """Names of frequencies on an axis of Fourier components.
-
-    Args:
-        axis: Its places are the rows of the Fourier basis.
-        frequencies: Above 0.
-        gap: Neighbours no further apart than this have one name, lest names overlap.
-    """
-    groups: list[list[int]] = []
-    for k in sorted(frequencies):
-        if groups and k - groups[-1][-1] <= gap:
-            groups[-1].append(k)
-        else:
-            groups.append([k])
-    places = [float(np.mean([2 * k - 0.5 for k in group])) for group in groups]
-    axis.set_ticks(places, [", ".join(map(str, group)) for group in groups])
+def mark_frequencies(axis: Axis, frequencies: Sequence[int]) -> None:
+    """Names of frequencies, which are above 0, on an axis of the rows of the Fourier basis."""
+    axis.set_ticks([2 * k - 0.5 for k in frequencies], [str(k) for k in frequencies])
