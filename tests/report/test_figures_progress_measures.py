@@ -125,7 +125,7 @@ def test_figure_4_has_attention_a_neuron_and_the_logits(drawn: Drawn) -> None:
     assert set(zip(rows.tolist(), columns.tolist(), strict=True)) == blocks
     assert logits.get_title() == "Logits, keys: 7, 19, 23, 50"
     ticks = zip(logits.get_xticks(), logits.get_xticklabels(), strict=True)
-    assert [(at, x.get_text()) for at, x in ticks][0] == (19.5, "10")
+    assert next((at, x.get_text()) for at, x in ticks) == (19.5, "10")
 
 
 def test_figure_5_has_neurons_of_one_frequency(drawn: Drawn) -> None:

@@ -164,7 +164,8 @@ def mark_published(
         at: Number of the line that they stand beside: they have its colour and are joined by its
             dash. Without one they are black, and not joined.
     """
-    style = {"color": "black", "linestyle": "none"} if at is None else style_of(at)
+    black = {"color": "black", "linestyle": "none"}
+    style: dict[str, Any] = black if at is None else style_of(at)
     axes.plot(x, y, marker="D", mfc="white", ms=4, lw=0.6, zorder=5, label=label, **style)
 
 
