@@ -27,6 +27,9 @@ SWEEP = "progress_measures/seeds"
 KEYS = (7, 19, 23, 50)
 """Key frequencies of the invented network."""
 
+SINE = 0.8
+"""Height of the sines in its embedding; the cosines have 1."""
+
 CURVES: Mapping[str, Curve] = {
     "acc/train": through({0: 0.01, 200: 1.0}),
     "acc/test": TEST_ACC,
@@ -56,6 +59,7 @@ def fill(root: Path) -> None:
         }
         write_readings(run, cell.config, curves)
     writer = ReadingsWriter(store_network(root, 40_000))
+    writer.add(30_000, {key: 0.5 for key in ENDS})
     writer.add(40_000, ENDS)
     writer.flush()
 
@@ -87,6 +91,7 @@ def circuit_parameters(config: RunConfig) -> dict[str, Tensor]:
     angle = 2 * math.pi / p * torch.arange(p)[:, None] * torch.tensor(KEYS)
     waves = torch.stack([angle.cos(), angle.sin()], dim=-1).flatten(1)
     w["W_E"][:p, read], w["W_U"][:p, written] = waves, waves
+    w["W_E"][:p, 1:n_waves:2] *= SINE
     w["W_E"][p, last] = 1.0
     for head in range(4):
         start = 32 * head

@@ -22,7 +22,7 @@ from grok.report.palette import LINES, TEST, TRAIN
 from grok.runs import Run, write_status
 from grok.sweep import read_sweep
 from tests.claims.published_progress import EXCLUDED, RESTRICTED
-from tests.report.circuit_store import ENDS, KEYS, fill, store_network
+from tests.report.circuit_store import ENDS, KEYS, SINE, fill, store_network
 from tests.running import command
 
 FIGURES = figures_of("progress-measures")
@@ -102,13 +102,13 @@ def test_figure_2_has_every_seed_and_their_mean(store: Path, drawn: Drawn) -> No
 
 def test_figure_3_has_the_norms_of_every_component(drawn: Drawn) -> None:
     """A wave of height 1 has the norm (p / 2)^½, and each key 128 neurons of mean square ½."""
-    for axes, factor in zip(drawn("3"), (1, math.sqrt(64)), strict=True):
+    for axes, factor, sine in zip(drawn("3"), (1, math.sqrt(64)), (SINE, 1), strict=True):
         heights = {round(x, 2): y for x, y in bars(axes).items()}
         assert len(heights) == P
-        high = {k + shift for k in KEYS for shift in (-0.22, 0.22)}
-        assert {x for x, y in heights.items() if y > 0.01} == {round(x, 2) for x in high}
-        for x in high:
-            assert heights[round(x, 2)] == pytest.approx(factor * math.sqrt(P / 2), rel=1e-5)
+        unit = factor * math.sqrt(P / 2)
+        high = {k - 0.22: unit for k in KEYS} | {k + 0.22: sine * unit for k in KEYS}
+        found = {x: y for x, y in heights.items() if y > 0.01}
+        assert found == pytest.approx({round(x, 2): y for x, y in high.items()}, rel=1e-5)
 
 
 def test_figure_4_has_attention_a_neuron_and_the_logits(drawn: Drawn) -> None:
@@ -123,7 +123,7 @@ def test_figure_4_has_attention_a_neuron_and_the_logits(drawn: Drawn) -> None:
     rows, columns = np.unravel_index(np.argsort(norms, axis=None)[-16:], norms.shape)
     blocks = {(2 * k - i, 2 * k - j) for k in KEYS for i in (0, 1) for j in (0, 1)}
     assert set(zip(rows.tolist(), columns.tolist(), strict=True)) == blocks
-    assert logits.get_title() == "Logits, keys: 7, 19, 23, 50"
+    assert logits.get_title() == "Logits, keys 7, 19, 23, 50"
     ticks = zip(logits.get_xticks(), logits.get_xticklabels(), strict=True)
     assert next((at, x.get_text()) for at, x in ticks) == (19.5, "10")
 

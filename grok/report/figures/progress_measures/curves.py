@@ -94,7 +94,8 @@ def _panel(axes: Axes, evidence: ArmEvidence | None, curves: list[_Curve], sourc
     for curve in (c for c in curves if c.published):
         points = list(curve.published), list(curve.published.values())
         mark_published(axes, *points, "_nolegend_", curve.at)
-    mark_published(axes, [], [], "published, seed 0")
+    if any(curve.published for curve in curves):
+        mark_published(axes, [], [], "published, seed 0")
     axes.set_xlabel("step")
     axes.xaxis.set_major_formatter("{x:,.0f}")
 

@@ -75,8 +75,8 @@ def _periodic(canvas: Figure, source: Source) -> None:
     activation.set(title=f"Neuron {neuron}", xlabel="b", ylabel="a")
     heat_map(spectrum, _logit_norms(circuit.logits[0].double().numpy()))
     keys = np.flatnonzero(analyse(network.snapshot).is_key[0].numpy()).tolist()
-    named = ", ".join(map(str, keys)) if len(keys) <= _MOST_NAMED else len(keys)
-    spectrum.set(title=f"Logits, keys: {named}", xlabel="frequency in b", ylabel="frequency in a")
+    named = f"keys {', '.join(map(str, keys))}" if len(keys) <= _MOST_NAMED else f"{len(keys)} keys"
+    spectrum.set(title=f"Logits, {named}", xlabel="frequency in b", ylabel="frequency in a")
     for axis in (spectrum.xaxis, spectrum.yaxis):
         mark_frequencies(axis, range(10, p // 2 + 1, 10))
     for axes in (attention, activation, spectrum):
