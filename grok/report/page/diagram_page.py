@@ -12,7 +12,7 @@ from grok.metrics.phase_map import PhaseMap
 from grok.report.page.document import Page, Section, plural, table, tiles, warning
 from grok.report.page.plot import Plot, Trace, packed
 from grok.report.palette import PHASES
-from grok.sweep import Axis, Diagram
+from grok.sweep import Axis, Diagram, Grid
 
 _READINGS = ("T_tr", "T_va", "T_rqi", "acc/train", "acc/test", "repr/rqi", "status", "step")
 """Columns of the table of cells that are shown where the pointer is."""
@@ -96,8 +96,19 @@ def _hover(diagram: Diagram, cells: pl.DataFrame) -> list[list[str]]:
             for at in range(0, len(rows), n_seeds)
         ]
         lines = middle
+    rows_of_places = _places(diagram.grid)
     width = diagram.phases.shape[1]
-    return [lines[at : at + width] for at in range(0, len(lines), width)]
+    return [
+        [f"{place}<br>{line}" for place, line in zip(places, lines[at * width :], strict=False)]
+        for at, places in enumerate(rows_of_places)
+    ]
+
+
+def _places(grid: Grid) -> list[list[str]]:
+    """The values of both fields in each cell."""
+    return [
+        [f"{grid.y.name} {y}<br>{grid.x.name} {x}" for x in grid.x.labels] for y in grid.y.labels
+    ]
 
 
 def _each(rows: Sequence[Mapping[str, Any]], name: str) -> str:
@@ -114,7 +125,7 @@ def _phase_plot(
     id: str,
     title: str,
     phases: np.ndarray,
-    grid: Any,
+    grid: Grid,
     hover: list[list[str]] | None,
     share: np.ndarray | None,
     note: str = "",
@@ -124,7 +135,7 @@ def _phase_plot(
     names = [[Phase(code).name.lower() for code in row] for row in phases]
     shown = [
         [f"{word}<br>{more}" for word, more in zip(*pair, strict=True)]
-        for pair in zip(names, hover or [[""] * phases.shape[1]] * len(phases), strict=True)
+        for pair in zip(names, hover or _places(grid), strict=True)
     ]
     if share is not None and (share < 1).any():
         shown = [
@@ -137,7 +148,7 @@ def _phase_plot(
     data |= {"colorscale": scale, "showscale": False, "text": letters, "hovertext": shown}
     data |= {"xgap": 1, "ygap": 1} if phases.size <= 900 else {}
     data |= {"texttemplate": "%{text}"} if phases.size <= 2500 else {}
-    data |= {"hovertemplate": "%{y} × %{x}<br>%{hovertext}<extra></extra>"}
+    data |= {"hovertemplate": "%{hovertext}<extra></extra>"}
     there = [p for p in Phase if (phases == p).any()]
     legend = "".join(
         f'<span class="key"><i style="background:{PHASES[p]}"></i>{p.letter} {p.name.lower()}'
@@ -148,7 +159,7 @@ def _phase_plot(
     return Plot(id, title, [data], layout, f"<p>{legend}</p>{note}", height=460)
 
 
-def _axes(grid: Any) -> dict[str, Any]:
+def _axes(grid: Grid) -> dict[str, Any]:
     """Axes with a field for each value, equally far apart; the first row on top."""
     return {
         "xaxis": _axis(grid.x) | {"side": "bottom"},
@@ -164,12 +175,12 @@ def _axis(axis: Axis) -> dict[str, Any]:
 
 
 def _value_plot(
-    id: str, title: str, values: np.ndarray, grid: Any, hover: list[list[str]], note: str = ""
+    id: str, title: str, values: np.ndarray, grid: Grid, hover: list[list[str]], note: str = ""
 ) -> Plot:
     """A number for each cell; one that is not there is left empty."""
     data: Trace = {"type": "heatmap", "z": packed(values), "colorscale": "Viridis"}
     data |= {"hovertext": hover, "colorbar": {"thickness": 12}}
-    data |= {"hovertemplate": "%{y} × %{x}<br>%{z:.3g}<br>%{hovertext}<extra></extra>"}
+    data |= {"hovertemplate": "%{z:.3g}<br>%{hovertext}<extra></extra>"}
     return Plot(id, title, [data], _axes(grid), note, height=460)
 
 
