@@ -25,6 +25,7 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#E6E6E6",
     "grid.linewidth": 0.5,
     "lines.linewidth": 1.2,
@@ -69,8 +70,8 @@ def save_figure(figure: PaperFigure, source: Source, path: Path) -> None:
 
 
 def style_of(at: int) -> dict[str, Any]:
-    """Colour and dash of the line with that number."""
-    dash = MPL_DASHES[at // len(LINES) % len(MPL_DASHES)]
+    """Colour and dash of the line with that number: neighbours differ in both, 32 lines in one."""
+    dash = MPL_DASHES[(at + at // len(LINES)) % len(MPL_DASHES)]
     return {"color": LINES[at % len(LINES)], "linestyle": dash}
 
 
@@ -126,7 +127,7 @@ def _shared(each: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def draw_bars(
-    axes: Axes, values: Mapping[str, Sequence[float]], published: Mapping[str, float]
+    axes: Axes, values: Mapping[str, Sequence[float]], published: Mapping[str, float | int]
 ) -> None:
     """A bar for each name at the median of its values, each value a dot.
 
@@ -147,10 +148,25 @@ def draw_bars(
 
 
 def mark_published(
-    axes: Axes, x: Sequence[float], y: Sequence[float], label: str = "published"
+    axes: Axes,
+    x: Sequence[float | int],
+    y: Sequence[float | int],
+    label: str = "published",
+    at: int | None = None,
 ) -> None:
-    """Published values as hollow black diamonds, over everything."""
-    axes.plot(x, y, "D", mfc="white", mec="black", ms=4, zorder=5, label=label, linestyle="none")
+    """Published values as hollow diamonds, over everything.
+
+    Args:
+        axes: Where.
+        x: Places.
+        y: Values.
+        label: In the legend.
+        at: Number of the line that they stand beside: they have its colour and are joined by its
+            dash. Without one they are black, and not joined.
+    """
+    black = {"color": "black", "linestyle": "none"}
+    style: dict[str, Any] = black if at is None else style_of(at)
+    axes.plot(x, y, marker="D", mfc="white", ms=4, lw=0.6, zorder=5, label=label, **style)
 
 
 def say_missing(axes: Axes, words: str = "not run") -> None:
@@ -158,6 +174,17 @@ def say_missing(axes: Axes, words: str = "not run") -> None:
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color="#7F7F7F")
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
+
+
+def legend_below(canvas: Figure, axes: Sequence[Axes], columns: int) -> None:
+    """One legend under the whole figure with every label of these axes once."""
+    found: dict[str, Any] = {}
+    for each in axes:
+        for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    if found:
+        handles, labels = list(found.values()), list(found)
+        canvas.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def log_steps(axes: Axes) -> None:
