@@ -21,7 +21,7 @@ def grok_step(config: RunConfig) -> float:
     at = 7000 * (0.12 if norm.mlp else 1.0) * (0.3 if norm.v and not norm.q else 1.0)
     at *= (3.0 if norm.mlp and norm.q else 1.0) * (2 if norm.q and not norm.v else 1.0)
     at *= optim.weight_decay**-0.5 * (optim.lr / 1e-3) ** -0.6 / model.readout_scale**0.3
-    return at * (0.8 + 0.1 * (model.init_seed % 3))
+    return at * (0.8 + 0.1 * (model.init_seed % 7) / 3)
 
 
 def readings(config: RunConfig) -> dict[str, np.ndarray]:

@@ -49,7 +49,7 @@ def placement(canvas: Figure, source: Source) -> None:
             and (y := settled(source, arm, key)) is not None
         ]
         scatter(right, pairs, {n: (published.ACCURACY_TIMES[n], known[n]) for n in FOUR})
-        right.set(xlabel="step of test accuracy 0.995", ylabel=f"step of smallest {name}")
+        right.set(xlabel="step of test accuracy 0.995", ylabel="step within 10 % of minimum")
     for letter, each in zip(("a", "c, effective rank", "b", "c, exponent"), axes.flat, strict=True):
         each.set_title(letter)
     legend_below(canvas, [*axes[:, 0]], 4)

@@ -15,7 +15,6 @@ from grok.claims.inductive_bias.arms import (
     weight_decay,
 )
 from grok.report.figures.base import Source, figure
-from grok.report.figures.draw import legend_below
 from grok.report.figures.inductive_bias import published
 from grok.report.figures.inductive_bias.panels import (
     N_STEPS,
@@ -46,7 +45,6 @@ def rate_and_decay(canvas: Figure, source: Source) -> None:
     _column(axes[:, 1], source, decays, published.DECAY_TIMES, published.DECAY_UPDATES)
     for letter, each in zip("abcd", axes.T.flat, strict=True):
         each.set_title(letter)
-    legend_below(canvas, [*axes.T.flat], 5)
 
 
 @figure(
@@ -60,7 +58,7 @@ def rate_and_decay(canvas: Figure, source: Source) -> None:
 )
 def readout_scale(canvas: Figure, source: Source) -> None:
     """A column for each rule of the learning rate."""
-    axes = canvas.subplots(2, 2, sharex=True)
+    axes = canvas.subplots(2, 2)
     rules = (
         (INVERSE, "η = η₀/α²", published.INVERSE_TIMES, published.INVERSE_UPDATES, None),
         (
@@ -76,7 +74,6 @@ def readout_scale(canvas: Figure, source: Source) -> None:
         _column(axes[:, at], source, stored(source, arms, "α = {}"), times, updates, loss)
         axes[0, at].set_title(f"{'ac'[at]}: {title}")
         axes[1, at].set_title("bd"[at])
-    legend_below(canvas, [*axes.flat], 5)
 
 
 def _column(
@@ -89,7 +86,8 @@ def _column(
 ) -> None:
     """Test loss above the norm of the update."""
     losses(axes[0], source, drawn, times, published=loss)
-    curves(axes[1], source, drawn, "norm/delta/all", updates)
+    curves(axes[1], source, drawn, "norm/delta/all", updates, first=1)
     axes[1].set(ylabel="norm of the update")
     if axes[1].lines:
         axes[1].set_yscale("log")
+        axes[1].legend(loc="lower left")

@@ -23,6 +23,9 @@ from grok.report.figures.draw import (
 N_STEPS = 10_000
 """Updates that every figure of the paper shows."""
 
+_MARKS = ("o", "s", "^", "v")
+"""Of the placements in scatters, beside their colours."""
+
 Points = Mapping[str, Mapping[int, float]]
 """Published values by name of the curve, then by step."""
 
@@ -58,17 +61,33 @@ def placements(*names: str, sweep: str = "layernorm") -> dict[str, ClaimArm]:
 
 
 def curves(
-    axes: Axes, source: Source, drawn: Sequence[Drawn], key: str, published: Points | None = None
+    axes: Axes,
+    source: Source,
+    drawn: Sequence[Drawn],
+    key: str,
+    published: Points | None = None,
+    first: int = 50,
 ) -> None:
-    """A key over the steps, a curve for each arm, with published points in its colour."""
+    """A key over the steps from ``first`` on, a curve for each arm, published points in its colour."""
     for arm in drawn:
         if draw_seeds(axes, arm.evidence, key, arm.at, arm.label, source):
-            points = (published or {}).get(arm.name, {})
-            mark_published(axes, list(points), list(points.values()), "_published", arm.at)
+            _mark(axes, (published or {}).get(arm.name, {}), arm.at)
     if not axes.lines:
         say_missing(axes)
         return
     log_steps(axes)
+    axes.set_xlim(first, 1.1 * N_STEPS)
+
+
+def _mark(axes: Axes, points: Mapping[int, float], at: int) -> None:
+    """Published points; three or more are joined, as they follow the curve."""
+    if len(points) > 2:
+        mark_published(axes, list(points), list(points.values()), "_published", at)
+    else:
+        for step, value in points.items():
+            mark_published(axes, [step], [value], "_published", at)
+    if points and "published" not in axes.get_legend_handles_labels()[1]:
+        mark_published(axes, [], [])
 
 
 def losses(
@@ -83,15 +102,10 @@ def losses(
 
     Losses below 1e-3 are off the axes.
     """
-    points = {
-        arm.name: {
-            **(published or {}).get(arm.name, {}),
-            **({int(times[arm.name]): threshold} if arm.name in times else {}),
-        }
-        for arm in drawn
-    }
-    curves(axes, source, drawn, "loss/test", points)
+    curves(axes, source, drawn, "loss/test", published)
     if axes.lines:
+        for arm in drawn:
+            _mark(axes, {int(times[arm.name]): threshold} if arm.name in times else {}, arm.at)
         axes.axhline(threshold, color="#7F7F7F", lw=0.8, ls=":", zorder=0)
         axes.set(yscale="log", ylim=(1e-3, 100))
     axes.set(ylabel="test loss")
@@ -136,9 +150,7 @@ def settled(source: Source, arm: Drawn, key: str) -> Onset | None:
     return _or_missing(source, arm, key, find)
 
 
-def _or_missing(
-    source: Source, arm: Drawn, key: str, find: Callable[[], Onset]
-) -> Onset | None:
+def _or_missing(source: Source, arm: Drawn, key: str, find: Callable[[], Onset]) -> Onset | None:
     try:
         return find()
     except NotRun as error:
@@ -165,20 +177,26 @@ def bars(
 
 
 def scatter(
-    axes: Axes, points: Sequence[tuple[Drawn, Onset, Onset]], published: Mapping[str, tuple]
+    axes: Axes,
+    points: Sequence[tuple[Drawn, Onset, Onset]],
+    published: Mapping[str, tuple[int, int]],
 ) -> None:
-    """One onset against another, a point for each arm; published ones as hollow diamonds."""
+    """One onset against another, a mark for each arm; published ones hollow.
+
+    An onset that was not reached has no place in it.
+    """
     for arm, x, y in points:
-        color = style_of(arm.at)["color"]
+        color, mark = style_of(arm.at)["color"], _MARKS[arm.at]
         if math.isfinite(x.mean) and math.isfinite(y.mean):
-            axes.plot([x.mean], [y.mean], "o", color=color, ms=6, label=arm.label)
-            axes.annotate(arm.label, (x.mean, y.mean), xytext=(5, -9), textcoords="offset points")
-        if arm.name in published:
-            axes.plot(*[[v] for v in published[arm.name]], "D", mfc="white", mec=color, ms=5)
+            axes.plot([x.mean], [y.mean], mark, color=color, ms=5, ls="none", label=arm.label)
+        known = published[arm.name]
+        axes.plot([known[0]], [known[1]], mark, mfc="white", mec=color, ms=5)
     if not axes.lines:
         say_missing(axes)
         return
     axes.plot([0, N_STEPS], [0, N_STEPS], color="#7F7F7F", lw=0.8, ls=":", zorder=0)
+    axes.plot([], [], "o", mfc="white", mec="black", label="hollow: published")
+    axes.legend(loc="best")
     axes.set(xlim=(0, N_STEPS), ylim=(0, N_STEPS))
     axes.set_xticks([0, 5000, 10_000], ["0", "5k", "10k"])
     axes.set_yticks([0, 5000, 10_000], ["0", "5k", "10k"])

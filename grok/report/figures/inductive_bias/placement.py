@@ -123,7 +123,7 @@ def paths(canvas: Figure, source: Source) -> None:
 def rmsnorm(canvas: Figure, source: Source) -> None:
     """Test loss."""
     axes = canvas.subplots()
-    drawn = stored(source, placements(*FOUR, sweep="rmsnorm"), "{} (RMS)")
+    drawn = stored(source, placements(*FOUR, sweep="rmsnorm"))
     losses(axes, source, drawn, published.RMS_TIMES, threshold=1.0)
     legend_below(canvas, [axes], 4)
 
@@ -140,6 +140,6 @@ def rmsnorm(canvas: Figure, source: Source) -> None:
 def depth(canvas: Figure, source: Source) -> None:
     """Test loss."""
     axes = canvas.subplots()
-    drawn = stored(source, placements(*FOUR, sweep="depth"), "{} (depth 3)")
+    drawn = stored(source, placements(*FOUR, sweep="depth"))
     losses(axes, source, drawn, published.DEPTH_TIMES, threshold=1.0)
     legend_below(canvas, [axes], 4)
