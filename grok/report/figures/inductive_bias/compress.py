@@ -52,7 +52,7 @@ def placement(canvas: Figure, source: Source) -> None:
         right.set(xlabel="step of test accuracy 0.995", ylabel="step within 10 % of minimum")
     for letter, each in zip(("a", "c, effective rank", "b", "c, exponent"), axes.flat, strict=True):
         each.set_title(letter)
-    legend_below(canvas, [*axes[:, 0]], 4)
+    legend_below(canvas, [*axes[:, 0]], 5)
 
 
 @figure(
@@ -76,4 +76,4 @@ def decay(canvas: Figure, source: Source) -> None:
     for each, (key, name, points) in zip(axes, panels, strict=True):
         curves(each, source, drawn, key, points)
         each.set(ylabel=name)
-    legend_below(canvas, [*axes], 6)
+    legend_below(canvas, [*axes], 7)

@@ -68,15 +68,15 @@ def curves(
     published: Points | None = None,
     first: int = 50,
 ) -> None:
-    """A key over the steps from ``first`` on, a curve for each arm, published points in its colour."""
-    for arm in drawn:
-        if draw_seeds(axes, arm.evidence, key, arm.at, arm.label, source):
-            _mark(axes, (published or {}).get(arm.name, {}), arm.at)
-    if not axes.lines:
+    """A key over the steps from ``first`` on: a curve for each arm, published points in its colour."""
+    there = [a for a in drawn if draw_seeds(axes, a.evidence, key, a.at, a.label, source)]
+    for arm in there:
+        _mark(axes, (published or {}).get(arm.name, {}), arm.at)
+    if not there:
         say_missing(axes)
         return
     log_steps(axes)
-    axes.set_xlim(first, 1.1 * N_STEPS)
+    axes.set_xlim(0.8 * first, 1.1 * N_STEPS)
 
 
 def _mark(axes: Axes, points: Mapping[int, float], at: int) -> None:
@@ -188,7 +188,8 @@ def scatter(
     for arm, x, y in points:
         color, mark = style_of(arm.at)["color"], _MARKS[arm.at]
         if math.isfinite(x.mean) and math.isfinite(y.mean):
-            axes.plot([x.mean], [y.mean], mark, color=color, ms=5, ls="none", label=arm.label)
+            axes.plot([x.mean], [y.mean], mark, color=color, ms=5)
+        axes.plot([], [], mark, color=color, ms=5, label=arm.label)
         known = published[arm.name]
         axes.plot([known[0]], [known[1]], mark, mfc="white", mec=color, ms=5)
     if not axes.lines:

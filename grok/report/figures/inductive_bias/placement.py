@@ -41,7 +41,8 @@ def times(canvas: Figure, source: Source) -> None:
             if onset is not None:
                 bars(axes, arm.at + offset, onset, color, hatch, known[arm.name])
     if not axes.lines:
-        return say_missing(axes)
+        say_missing(axes)
+        return
     axes.set_xticks(range(len(FOUR)), FOUR)
     axes.set(yscale="log", ylim=(50, 20_000), ylabel="steps to loss 0.01")
     axes.grid(visible=False, axis="x")
@@ -84,7 +85,7 @@ def fourier(canvas: Figure, source: Source) -> None:
     ]
     scatter(both, pairs, _pairs(published.ACCURACY_TIMES, published.FOURIER_TIMES))
     both.set(title="c", xlabel="step of test accuracy 0.995", ylabel="step of C_Fourier 1")
-    legend_below(canvas, [loss, energy], 4)
+    legend_below(canvas, [loss, energy], 5)
 
 
 def _pairs(x: dict[str, int], y: dict[str, int]) -> dict[str, tuple[int, int]]:
@@ -111,7 +112,7 @@ def paths(canvas: Figure, source: Source) -> None:
     loss.set_title("b")
     curves(entropy, source, drawn, "attn/entropy/0", published.ENTROPY)
     entropy.set(title="c", ylabel="entropy of attention (nats)")
-    legend_below(canvas, [loss, shortcut, entropy], 4)
+    legend_below(canvas, [loss, shortcut, entropy], 5)
 
 
 @figure(
@@ -125,7 +126,7 @@ def rmsnorm(canvas: Figure, source: Source) -> None:
     axes = canvas.subplots()
     drawn = stored(source, placements(*FOUR, sweep="rmsnorm"))
     losses(axes, source, drawn, published.RMS_TIMES, threshold=1.0)
-    legend_below(canvas, [axes], 4)
+    legend_below(canvas, [axes], 5)
 
 
 @figure(
@@ -142,4 +143,4 @@ def depth(canvas: Figure, source: Source) -> None:
     axes = canvas.subplots()
     drawn = stored(source, placements(*FOUR, sweep="depth"))
     losses(axes, source, drawn, published.DEPTH_TIMES, threshold=1.0)
-    legend_below(canvas, [axes], 4)
+    legend_below(canvas, [axes], 5)
