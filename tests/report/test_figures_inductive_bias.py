@@ -1,4 +1,4 @@
-"""The figures of the paper, of made-up runs: what they draw, what they lack, the published values."""
+"""The figures of the paper, of made-up runs: what they draw, lack and show as published."""
 
 import shlex
 from pathlib import Path

@@ -80,7 +80,7 @@ def _column(
     axes: Sequence[Axes],
     source: Source,
     drawn: Sequence[Drawn],
-    times: Mapping[str, float],
+    times: Mapping[str, int],
     updates: Points,
     loss: Points | None = None,
 ) -> None:

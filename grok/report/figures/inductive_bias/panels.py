@@ -68,7 +68,7 @@ def curves(
     published: Points | None = None,
     first: int = 50,
 ) -> None:
-    """A key over the steps from ``first`` on: a curve for each arm, published points in its colour."""
+    """A curve for each arm over the steps from ``first`` on, published points in its colour."""
     there = [a for a in drawn if draw_seeds(axes, a.evidence, key, a.at, a.label, source)]
     for arm in there:
         _mark(axes, (published or {}).get(arm.name, {}), arm.at)
@@ -94,7 +94,7 @@ def losses(
     axes: Axes,
     source: Source,
     drawn: Sequence[Drawn],
-    times: Mapping[str, float],
+    times: Mapping[str, int],
     threshold: float = 0.01,
     published: Points | None = None,
 ) -> None:
@@ -158,9 +158,7 @@ def _or_missing(source: Source, arm: Drawn, key: str, find: Callable[[], Onset])
         return None
 
 
-def bars(
-    axes: Axes, x: float, onset: Onset, color: str, hatch: str, published: float | None
-) -> None:
+def bars(axes: Axes, x: float, onset: Onset, color: str, hatch: str, published: int | None) -> None:
     """A bar up to the onset of the mean, its seeds as dots, the published one as a diamond.
 
     What was not reached ends at the last step with an open triangle on top.

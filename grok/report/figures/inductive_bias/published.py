@@ -130,7 +130,7 @@ def _last(*values: float) -> dict[str, dict[int, float]]:
 
 DECAY_EFFECTIVE_RANK = _last(42.1, 40.7, 31.2, 7.3, 8.3, 7.0)
 """Effective rank at 10,000 by weight decay (figure 9)."""
-DECAY_RANK = _last(128, 128, 116.8, 58.2, 32.2, 25.4)
+DECAY_RANK = _last(128.0, 128.0, 116.8, 58.2, 32.2, 25.4)
 """Numerical rank at 10,000 by weight decay (figure 9)."""
 DECAY_ALPHA = _last(2.94, 3.03, 2.60, 1.45, 1.71, 1.41)
 """Exponent of the spectrum at 10,000 by weight decay (figure 9)."""
