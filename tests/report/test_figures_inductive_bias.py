@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from grok.report.figures import figures_of
 from grok.report.figures.base import Source
@@ -86,7 +87,7 @@ def test_updates_of_figure_5_are_those_of_their_rule(store: Path) -> None:
 
 def test_bars_are_the_onsets_of_the_mean_curve(store: Path) -> None:
     (axes,) = drawn("1", Source(store, SEEDS)).axes
-    heights = [bar.get_height() for bar in axes.patches]
+    heights = [bar.get_height() for bar in axes.patches if isinstance(bar, Rectangle)]
     for at, norm in enumerate(("none", "A*", "M+A*", "M")):
         for split, key in enumerate(("loss/train", "loss/test")):
             below = STEPS[mean("layernorm", f"--model.norm={norm}", key) <= 0.01]
@@ -99,7 +100,7 @@ def test_compression_time_is_within_a_tenth_of_the_minimum(store: Path) -> None:
     wanted = STEPS[(STEPS >= 200) & (rank <= 1.1 * rank[STEPS >= 200].min())][0]
     accuracy = mean("layernorm", "--model.norm=M", "acc/test")
     at = STEPS[accuracy >= 0.995][0]
-    assert [at, wanted] in [[*line.get_xdata(), *line.get_ydata()] for line in axes.lines]
+    assert [[at, wanted]] in [line.get_xydata().tolist() for line in axes.lines]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -123,6 +124,7 @@ def test_empty_store_is_exit_code_1(tmp_path: Path, capsys) -> None:
     assert "grok sweep run inductive_bias/rmsnorm" in out.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["1", "6"])
 def test_same_runs_give_the_same_bytes(store: Path, name: str) -> None:
     first, second = (draw_figure(FIGURES[name], Source(store, SEEDS), FORMATS) for _ in range(2))
@@ -132,7 +134,7 @@ def test_same_runs_give_the_same_bytes(store: Path, name: str) -> None:
 def test_published_points_are_drawn_at_their_values(store: Path) -> None:
     axes = drawn("2", Source(store, SEEDS)).axes[1]
     marks = [line for line in axes.lines if line.get_label() == "_published"]
-    assert list(marks[0].get_ydata()) == [0.090, 0.186, 0.278, 0.459, 3.35]
+    assert np.asarray(marks[0].get_ydata()).tolist() == [0.090, 0.186, 0.278, 0.459, 3.35]
 
 
 def test_published_values() -> None:

@@ -40,9 +40,9 @@ def rate_and_decay(canvas: Figure, source: Source) -> None:
     """A column each."""
     axes = canvas.subplots(2, 2)
     rates = stored(source, {name: learning_rate(name, N_STEPS) for name in RATES}, "η = {}")
-    _column(axes[:, 0], source, rates, published.RATE_TIMES, published.RATE_UPDATES)
+    _column([*axes[:, 0]], source, rates, published.RATE_TIMES, published.RATE_UPDATES)
     decays = stored(source, {name: weight_decay(name, N_STEPS) for name in DECAYS}, "λ = {}")
-    _column(axes[:, 1], source, decays, published.DECAY_TIMES, published.DECAY_UPDATES)
+    _column([*axes[:, 1]], source, decays, published.DECAY_TIMES, published.DECAY_UPDATES)
     for letter, each in zip("abcd", axes.T.flat, strict=True):
         each.set_title(letter)
 
@@ -71,7 +71,7 @@ def readout_scale(canvas: Figure, source: Source) -> None:
     )
     for at, (rule, title, times, updates, loss) in enumerate(rules):
         arms = {alpha: readout(alpha, rule, N_STEPS) for alpha in ALPHAS}
-        _column(axes[:, at], source, stored(source, arms, "α = {}"), times, updates, loss)
+        _column([*axes[:, at]], source, stored(source, arms, "α = {}"), times, updates, loss)
         axes[0, at].set_title(f"{'ac'[at]}: {title}")
         axes[1, at].set_title("bd"[at])
 

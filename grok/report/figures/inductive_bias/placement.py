@@ -1,5 +1,7 @@
 """Where the norm sits (figures 1, 2, 3, 7, 8)."""
 
+from typing import Any
+
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -50,7 +52,7 @@ def times(canvas: Figure, source: Source) -> None:
 
 
 def _bar_legend() -> list[Patch | Line2D]:
-    black = {"color": "black", "linestyle": "none"}
+    black: dict[str, Any] = {"color": "black", "linestyle": "none"}
     return [
         Patch(facecolor="#7F7F7F", hatch="////", edgecolor="white", label="train"),
         Patch(facecolor="#7F7F7F", label="test"),
