@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from grok.claims.norm_growth.arms import NORM, placed, scheduled
 from grok.claims.norm_growth.published import t5_norms
 from grok.report.figures.base import Arm, Source, figure, with_runs
-from grok.report.figures.draw import draw_seeds, mark_published, say_missing, style_of
+from grok.report.figures.draw import draw_seeds, say_missing, style_of
 from grok.report.figures.norm_growth import published
 from grok.report.figures.norm_growth.arms import arm, placements
+from grok.report.palette import MPL_DASHES
 
 COSINE = "dir/cos_prev/encoder"
 _LAYERS = (0, 1)
@@ -28,7 +29,7 @@ def growth(canvas: Figure, source: Source) -> None:
     """Norms above, cosines below; T5, placements, blocks."""
     axes = canvas.subplots(2, 3)
     _draw_t5_norms(axes[0, 0])
-    mark_published(axes[1, 0], published.T5_STEPS, published.T5_COSINE, "encoder+decoder")
+    _draw_t5(axes[1, 0], published.T5_STEPS, {"encoder+decoder": published.T5_COSINE})
     arms = placements()
     _draw_arms(axes[0, 1], source, arms, NORM)
     _draw_arms(axes[1, 1], source, arms, COSINE)
@@ -87,15 +88,17 @@ def _draw_t5_norms(axes: Axes) -> None:
 
 def _draw_t5(axes: Axes, x: Sequence[float], each: Mapping[str, Sequence[float]]) -> None:
     """Published series of sets of parameters, told apart by marker."""
-    for marker, (name, values) in zip("Do", each.items(), strict=True):
+    for marker, (name, values) in zip("Do", each.items(), strict=False):
         axes.plot(x, values, marker, mfc="white", mec="black", ms=4, label=name, zorder=5)
-    axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 4))
+    axes.set_xticks((0, 250_000, 500_000), ("0", "250k", "500k"))
 
 
 def _draw_arms(axes: Axes, source: Source, arms: Sequence[Arm], key: str) -> None:
     """A key over the steps, a curve an arm."""
     for at, (each, evidence) in enumerate(with_runs(source, arms)):
+        n_before = len(axes.lines)
         draw_seeds(axes, evidence, key, at, each.label, source)
+        _dash(axes, n_before, at)
     if not axes.lines:
         say_missing(axes)
 
@@ -104,6 +107,14 @@ def _draw_layers(axes: Axes, source: Source, arm: Arm, key: str) -> None:
     """A key of each block over the steps."""
     evidence = source.arm(arm)
     for layer in _LAYERS if evidence else ():
+        n_before = len(axes.lines)
         draw_seeds(axes, evidence, key.format(layer), layer + 3, f"block {layer + 1}", source)
+        _dash(axes, n_before, layer)
     if not axes.lines:
         say_missing(axes)
+
+
+def _dash(axes: Axes, n_before: int, at: int) -> None:
+    """Give the lines drawn since a dash of their own besides the colour."""
+    for line in axes.lines[n_before:]:
+        line.set_linestyle(MPL_DASHES[at])

@@ -65,7 +65,7 @@ def _draw_grid(axes: Axes, cells: dict[tuple[float, float], float]) -> QuadMesh:
     rates, decays = (sorted(set(x)) for x in zip(*cells, strict=True))
     grid = np.array([[cells[rate, decay] for decay in decays] for rate in rates])
     norm = TwoSlopeNorm(0, -_MOST, _MOST)
-    mesh = axes.pcolormesh(decays, rates, grid, cmap=_MAP, norm=norm, shading="nearest")
+    mesh = axes.pcolormesh(_edges(decays), _edges(rates), grid, cmap=_MAP, norm=norm)
     axes.set(xscale="log", yscale="log", xlabel="weight decay", ylabel="learning rate")
     for sign, marker in ((1, "+"), (-1, "_")):
         row, column = np.nonzero(grid * sign > 0)
@@ -76,3 +76,10 @@ def _draw_grid(axes: Axes, cells: dict[tuple[float, float], float]) -> QuadMesh:
         axes.axvline(at, color="black", ls="--", lw=0.9)
     axes.grid(visible=False)
     return mesh
+
+
+def _edges(centres: list[float]) -> np.ndarray:
+    """Borders of cells, halfway between their centres on a logarithmic axis."""
+    logs = np.log(centres)
+    middle = (logs[1:] + logs[:-1]) / 2
+    return np.exp([2 * logs[0] - middle[0], *middle, 2 * logs[-1] - middle[-1]])
