@@ -91,6 +91,10 @@ class Source:
         """Note something else that is missing."""
         self.missing.append(Missing(what, command))
 
+    def command(self, arm: Arm) -> str:
+        """What makes the runs of an arm."""
+        return self._command(arm.sweep, arm.flags, arm.n_steps)
+
     def _cells(self, sweep: str, flags: Sequence[str]) -> list[tuple[SweepRun, Run]]:
         seeds = [f"--seeds={','.join(map(str, self.seeds))}"] if self.seeds else []
         found = read_sweep(sweep).runs([*flags, *seeds])
