@@ -1,6 +1,7 @@
 """Figure 3: what saturated heads attend to."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +14,7 @@ from grok.report.figures.base import Arm, Source, figure, with_runs
 from grok.report.figures.draw import mark_published, say_missing, style_of
 from grok.report.figures.norm_growth import published
 from grok.report.figures.norm_growth.arms import placements
+from grok.report.palette import MPL_DASHES
 
 BINS = np.linspace(0, 1.05, 22)
 _PANELS = (
@@ -56,7 +58,7 @@ def _draw_shares(
         source.lacks(f"{what.label}: {key}", f"{error}: {source.command(what)}")
         return
     values = np.ravel(each) / unit
-    style = style_of(at) | {"linestyle": ("-", "--", ":")[at]}
+    style: dict[str, Any] = style_of(at) | {"linestyle": MPL_DASHES[at]}
     weights = np.full(len(values), 1 / len(values))
     axes.hist(values, BINS, weights=weights, histtype="step", lw=1.3, label=what.label, **style)
 
