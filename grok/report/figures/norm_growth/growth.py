@@ -86,7 +86,9 @@ def _draw_t5_norms(axes: Axes) -> None:
         axes.plot(dense, slope * np.sqrt(dense) + base, zorder=1, **style_of(at))
 
 
-def _draw_t5(axes: Axes, x: Sequence[float], each: Mapping[str, Sequence[float]]) -> None:
+def _draw_t5(
+    axes: Axes, x: Sequence[int], each: Mapping[str, Sequence[float] | Sequence[int]]
+) -> None:
     """Published series of sets of parameters, told apart by marker."""
     for marker, (name, values) in zip("Do", each.items(), strict=False):
         axes.plot(x, values, marker, mfc="white", mec="black", ms=4, label=name, zorder=5)
@@ -106,7 +108,9 @@ def _draw_arms(axes: Axes, source: Source, arms: Sequence[Arm], key: str) -> Non
 def _draw_layers(axes: Axes, source: Source, arm: Arm, key: str) -> None:
     """A key of each block over the steps."""
     evidence = source.arm(arm)
-    for layer in _LAYERS if evidence else ():
+    for layer in _LAYERS:
+        if evidence is None:
+            continue
         n_before = len(axes.lines)
         draw_seeds(axes, evidence, key.format(layer), layer + 3, f"block {layer + 1}", source)
         _dash(axes, n_before, layer)

@@ -16,7 +16,7 @@ from grok.report.figures.norm_growth import published
 from grok.report.figures.norm_growth.arms import placements
 from grok.report.palette import MPL_DASHES
 
-BINS = np.linspace(0, 1.05, 22)
+BINS: list[float] = np.linspace(0, 1.05, 22).tolist()
 _PANELS = (
     ("attn/n_mean", MOST_VISIBLE, "positions / visible ones"),
     ("attn/n_std", MOST_VISIBLE, "standard deviation / visible ones"),
