@@ -37,7 +37,7 @@ def growth(canvas: Figure, source: Source) -> None:
     _draw_layers(axes[1, 2], source, arms[0], "dir/cos_prev/layer.{}")
     for column, title in enumerate(("T5, published", "ours", f"ours, {arms[0].label}")):
         axes[0, column].set(title=title)
-    _name(axes[:, 0], axes, ("norm", "cosine to the last checkpoint"))
+    _name(axes, ("norm", "cosine to the last checkpoint"))
 
 
 @figure(
@@ -60,12 +60,12 @@ def alignment(canvas: Figure, source: Source) -> None:
     _draw_arms(axes[1, 1], source, arms, "norm/delta/encoder")
     axes[0, 0].set(title="T5 between checkpoints, published")
     axes[0, 1].set(title="ours, single updates")
-    _name(axes[:, 0], axes, ("cos(θ, δ)", "‖δ‖"))
+    _name(axes, ("cos(θ, δ)", "‖δ‖"))
 
 
-def _name(left: Sequence[Axes], axes: np.ndarray, labels: Sequence[str]) -> None:
+def _name(axes: np.ndarray, labels: Sequence[str]) -> None:
     """Labels of the rows and of the steps, and a legend where there are curves."""
-    for each, label in zip(left, labels, strict=True):
+    for each, label in zip(axes[:, 0], labels, strict=True):
         each.set(ylabel=label)
     for each in axes.flat:
         if each.get_legend_handles_labels()[0]:

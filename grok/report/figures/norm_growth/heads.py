@@ -1,6 +1,5 @@
 """Figure 3: what saturated heads attend to."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,7 +62,7 @@ def _draw_shares(
     axes.hist(values, BINS, weights=weights, histtype="step", lw=1.3, label=what.label, **style)
 
 
-def _draw_modes(axes: Sequence[Axes]) -> None:
+def _draw_modes(axes: np.ndarray) -> None:
     """Published modes: with their heads as points, without as lines."""
     for marker, (name, modes) in zip("DX", published.HEADS.items(), strict=True):
         x = [n / published.N_VISIBLE for n in modes]
