@@ -16,13 +16,7 @@ STEPS = range(0, 2001, 100)
 
 
 def fill(root: Path) -> None:
-    """Store all that the figures show; the grids begin some of the longer runs."""
-    for sweep in ("language_rate_decay", "language_rate_decay_paper"):
-        for cell in read_sweep(f"norm_growth/{sweep}").runs([]):
-            grown = growth(cell.config)
-            norms = {0: {"norm/theta/encoder": 10.0}}
-            norms[cell.config.n_steps] = {"norm/theta/encoder": 10 * math.exp(grown)}
-            write(root, cell.config, norms, 1.0)
+    """Store all that figures 1 to 5 show."""
     for norm, rise in PLACES.items():
         flags = [f"--model.norm={norm}"]
         _store(root, "language_placements", flags, {t: dynamics(t, rise) for t in STEPS})
@@ -32,6 +26,16 @@ def fill(root: Path) -> None:
     falling = ["--optim.kind=adamw", "--optim.lr=0.001"]
     curve = {t: dynamics(t, 0.3) for t in STEPS}
     _store(root, "language_optimizers_inverse_sqrt", falling, curve)
+
+
+def fill_grids(root: Path) -> None:
+    """Store all that figure 6 shows."""
+    for sweep in ("language_rate_decay", "language_rate_decay_paper"):
+        for cell in read_sweep(f"norm_growth/{sweep}").runs([]):
+            grown = growth(cell.config)
+            norms = {0: {"norm/theta/encoder": 10.0}}
+            norms[cell.config.n_steps] = {"norm/theta/encoder": 10 * math.exp(grown)}
+            write(root, cell.config, norms, 1.0)
 
 
 def growth(config: RunConfig) -> float:

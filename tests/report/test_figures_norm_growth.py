@@ -14,7 +14,7 @@ from grok.report.figures.draw import FORMATS, draw_figure
 from grok.report.figures.norm_growth import published
 from grok.report.figures.norm_growth.saturation import FACTORS
 from grok.sweep import read_sweep
-from tests.report.norm_store import STEPS, dynamics, fill, growth, saturation, scales
+from tests.report.norm_store import STEPS, dynamics, fill, fill_grids, growth, saturation, scales
 from tests.running import command
 
 FIGURES = figures_of("norm-growth")
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All that the figures show."""
+    """All that figures 1 to 5 show."""
     root = tmp_path_factory.mktemp("runs")
     fill(root)
     return root
@@ -85,8 +85,9 @@ def test_shares_of_heads_add_up_to_one(store: Path) -> None:
         assert len(axes.patches) == 3
 
 
-def test_a_cell_of_the_grid_is_read_where_the_grid_ends(store: Path) -> None:
-    axes = panels(store, "6")[1]
+def test_a_cell_of_the_grid_is_read_where_the_grid_ends(tmp_path: Path) -> None:
+    fill_grids(tmp_path)
+    axes = panels(tmp_path, "6")[1]
     (mesh,) = (x for x in axes.collections if isinstance(x, QuadMesh))
     cells = read_sweep("norm_growth/language_rate_decay_paper").runs([])
     by_place = sorted(cells, key=lambda x: (x.config.lr, x.config.optim.weight_decay))

@@ -37,7 +37,7 @@ def growth(canvas: Figure, source: Source) -> None:
     _draw_layers(axes[1, 2], source, arms[0], "dir/cos_prev/layer.{}")
     for column, title in enumerate(("T5, published", "ours", f"ours, {arms[0].label}")):
         axes[0, column].set(title=title)
-    _name(axes[:, 0], axes, ("norm", "cosine to the last checkpoint"))
+    _name(axes, ("norm", "cosine to the last checkpoint"))
 
 
 @figure(
@@ -60,12 +60,12 @@ def alignment(canvas: Figure, source: Source) -> None:
     _draw_arms(axes[1, 1], source, arms, "norm/delta/encoder")
     axes[0, 0].set(title="T5 between checkpoints, published")
     axes[0, 1].set(title="ours, single updates")
-    _name(axes[:, 0], axes, ("cos(θ, δ)", "‖δ‖"))
+    _name(axes, ("cos(θ, δ)", "‖δ‖"))
 
 
-def _name(left: Sequence[Axes], axes: np.ndarray, labels: Sequence[str]) -> None:
+def _name(axes: np.ndarray, labels: Sequence[str]) -> None:
     """Labels of the rows and of the steps, and a legend where there are curves."""
-    for each, label in zip(left, labels, strict=True):
+    for each, label in zip(axes[:, 0], labels, strict=True):
         each.set(ylabel=label)
     for each in axes.flat:
         if each.get_legend_handles_labels()[0]:
@@ -86,7 +86,9 @@ def _draw_t5_norms(axes: Axes) -> None:
         axes.plot(dense, slope * np.sqrt(dense) + base, zorder=1, **style_of(at))
 
 
-def _draw_t5(axes: Axes, x: Sequence[float], each: Mapping[str, Sequence[float]]) -> None:
+def _draw_t5(
+    axes: Axes, x: Sequence[int], each: Mapping[str, Sequence[float] | Sequence[int]]
+) -> None:
     """Published series of sets of parameters, told apart by marker."""
     for marker, (name, values) in zip("Do", each.items(), strict=False):
         axes.plot(x, values, marker, mfc="white", mec="black", ms=4, label=name, zorder=5)
@@ -106,7 +108,9 @@ def _draw_arms(axes: Axes, source: Source, arms: Sequence[Arm], key: str) -> Non
 def _draw_layers(axes: Axes, source: Source, arm: Arm, key: str) -> None:
     """A key of each block over the steps."""
     evidence = source.arm(arm)
-    for layer in _LAYERS if evidence else ():
+    for layer in _LAYERS:
+        if evidence is None:
+            continue
         n_before = len(axes.lines)
         draw_seeds(axes, evidence, key.format(layer), layer + 3, f"block {layer + 1}", source)
         _dash(axes, n_before, layer)

@@ -1,6 +1,6 @@
 """Figure 3: what saturated heads attend to."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,8 +13,9 @@ from grok.report.figures.base import Arm, Source, figure, with_runs
 from grok.report.figures.draw import mark_published, say_missing, style_of
 from grok.report.figures.norm_growth import published
 from grok.report.figures.norm_growth.arms import placements
+from grok.report.palette import MPL_DASHES
 
-BINS = np.linspace(0, 1.05, 22)
+BINS: list[float] = np.linspace(0, 1.05, 22).tolist()
 _PANELS = (
     ("attn/n_mean", MOST_VISIBLE, "positions / visible ones"),
     ("attn/n_std", MOST_VISIBLE, "standard deviation / visible ones"),
@@ -56,12 +57,12 @@ def _draw_shares(
         source.lacks(f"{what.label}: {key}", f"{error}: {source.command(what)}")
         return
     values = np.ravel(each) / unit
-    style = style_of(at) | {"linestyle": ("-", "--", ":")[at]}
+    style: dict[str, Any] = style_of(at) | {"linestyle": MPL_DASHES[at]}
     weights = np.full(len(values), 1 / len(values))
     axes.hist(values, BINS, weights=weights, histtype="step", lw=1.3, label=what.label, **style)
 
 
-def _draw_modes(axes: Sequence[Axes]) -> None:
+def _draw_modes(axes: np.ndarray) -> None:
     """Published modes: with their heads as points, without as lines."""
     for marker, (name, modes) in zip("DX", published.HEADS.items(), strict=True):
         x = [n / published.N_VISIBLE for n in modes]

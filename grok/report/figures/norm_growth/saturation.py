@@ -16,11 +16,11 @@ from grok.report.figures.norm_growth.arms import placements
 
 _MARKERS = "osv^"
 
-FACTORS = (1, 1.5, 2, 3, 4, 6, 8, 10)
+FACTORS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)
 """Factors of the parameters at which ours are read."""
 HOMOGENEITY = (
     "--measures.homogeneity.enabled=true",
-    f"--measures.homogeneity.scales=[{','.join(map(str, FACTORS))}]",
+    f"--measures.homogeneity.scales=[{','.join(f'{c:g}' for c in FACTORS)}]",
 )
 
 
