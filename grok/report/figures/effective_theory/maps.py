@@ -118,11 +118,10 @@ def _is_dark(colour: str) -> bool:
 
 
 def _label(axes: Axes, which: str, values: np.ndarray, name: str) -> None:
-    """Some values of an axis of cells, the first and the last among them."""
-    n = len(values)
-    at = sorted({round(k) for k in np.linspace(0, n - 1, min(n, _MOST_TICKS))})
-    rotation = 90 if which == "x" else 0
-    getattr(axes, f"set_{which}ticks")(at, [f"{values[k]:.2g}" for k in at], rotation=rotation)
+    """Some values of an axis of cells, the first among them."""
+    at = range(0, len(values), -(-len(values) // _MOST_TICKS))
+    texts = [f"{float(f'{values[k]:.2g}'):g}" for k in at]
+    getattr(axes, f"set_{which}ticks")(at, texts, rotation=90 if which == "x" else 0)
     getattr(axes, f"set_{which}label")(NAMES.get(name, name))
 
 

@@ -45,32 +45,23 @@ def published_map(table: Published, is_of_replication: bool = False) -> PhaseMap
 
 def _beside_published(table: str, sweep: str, canvas: Figure, source: Source) -> None:
     """The published map, ours, and where they agree."""
-    left, middle, right = canvas.subplots(1, 3, sharey=True)
+    left, middle, right = canvas.subplots(1, 3)
     theirs = published_map(published_table(table))
-    draw_map(left, theirs)
-    left.set(title="published")
     ours = stored_map(source, f"effective_theory/{sweep}")
-    middle.set(title="stored runs")
-    right.set(title="agreement")
+    draw_map(left, theirs)
+    for axes, title in ((left, "published"), (middle, "stored runs"), (right, "agreement")):
+        axes.set(title=title)
     if ours is None:
-        for axes in (middle, right):
-            _say_missing_beside(axes)
+        say_missing(middle)
+        say_missing(right)
     else:
         draw_map(middle, ours)
         exact, near, n = compare_maps(right, ours, theirs)
         if n:
             right.set(title=f"same {exact / n:.0%}, within a cell {near / n:.0%}")
         for axes in (middle, right):
-            axes.set(ylabel="")
+            axes.set(ylabel="", yticklabels=[])
     name_phases(canvas, has_comparison=ours is not None)
-
-
-def _say_missing_beside(axes) -> None:
-    axes.text(
-        0.5, 0.5, "not run", transform=axes.transAxes, ha="center", va="center", color="#7F7F7F"
-    )
-    axes.set(xticks=[])
-    axes.grid(visible=False)
 
 
 def _figure_6(name: str) -> PaperFigure:
