@@ -8,7 +8,6 @@ from grok.claims.effective_theory.images import SIXTY
 from grok.claims.evidence import ArmEvidence
 from grok.report.figures.base import Arm, Source, figure
 from grok.report.figures.draw import (
-    draw_bars,
     draw_seeds,
     legend_below,
     log_steps,
@@ -26,6 +25,8 @@ from grok.report.figures.effective_theory.panels import (
 from grok.report.figures.effective_theory.published import MNIST_STEPS
 
 _N_PARALLELOGRAMS = 3
+_SHADES = ("#DEEBF7", "#9ECAE1", "#4292C6", "#08519C")
+"""Of no parallelogram to all three."""
 _MNIST = "needs the files of MNIST"
 
 
@@ -123,7 +124,7 @@ def images(canvas: Figure, source: Source) -> None:
     size=(4.8, 3.0),
 )
 def four_symbols(canvas: Figure, source: Source) -> None:
-    """Bars of the median, each seed a dot."""
+    """Seeds by the number that they close, which stands in each part of a bar."""
     axes = canvas.subplots()
     runs = grouped(
         source, "effective_theory/addition_four_rates", lambda x: (x.optim.embed_lr, x.optim.lr)
@@ -131,17 +132,24 @@ def four_symbols(canvas: Figure, source: Source) -> None:
     if not runs:
         say_missing(axes)
         return
-    bars = {
-        f"embeddings {embed:g}\ndecoder {lr:g}": _closed(source, evidence)
-        for (embed, lr), evidence in runs.items()
-    }
-    draw_bars(axes, bars, {})
-    axes.set(ylabel="closed parallelograms of 3", ylim=(0, 3.15))
+    for x, evidence in enumerate(runs.values()):
+        closed, below = _closed(source, evidence), 0
+        for k in range(_N_PARALLELOGRAMS + 1):
+            height = closed.count(k)
+            axes.bar(x, height, bottom=below, color=_SHADES[k], edgecolor="white", width=0.7)
+            if height:
+                colour = "white" if k > 1 else "black"
+                axes.text(x, below + height / 2, str(k), ha="center", va="center", color=colour)
+            below += height
+    names = [f"embeddings {embed:g}\ndecoder {lr:g}" for embed, lr in runs]
+    axes.set_xticks(range(len(names)), names)
+    axes.set(ylabel="seeds, by closed parallelograms")
+    axes.grid(visible=False)
 
 
-def _closed(source: Source, evidence: ArmEvidence) -> list[float]:
+def _closed(source: Source, evidence: ArmEvidence) -> list[int]:
     found = at_step(source, evidence, "repr/rqi", evidence.n_steps)
-    return [_N_PARALLELOGRAMS * x for x in found.values()]
+    return [round(_N_PARALLELOGRAMS * x) for x in found.values()]
 
 
 @figure(

@@ -96,28 +96,24 @@ def passages(
     else:
         points(axes, list(places[came]), list(values[came]), at, label)
     if not came.all():
-        colour = "black" if at is None else LINES[at % len(LINES)]
-        marker = "D" if at is None else MARKERS[at % len(MARKERS)]
-        height = _NEVER - 0.05 * (at is None)
-        axes.plot(
-            places[~came],
-            np.full((~came).sum(), height),
-            marker,
-            mfc="none",
-            color=colour,
-            ms=4,
-            ls="none",
-            transform=axes.get_xaxis_transform(),
-        )
-        axes.text(
-            0.02,
-            0.96,
-            "never:",
-            transform=axes.transAxes,
-            fontsize=6.5,
-            va="center",
-            color="#555555",
-        )
+        _never(axes, places[~came], at, "never" if label == "_" else f"{label}, never")
+
+
+def _never(axes: Axes, places: np.ndarray, at: int | None, label: str) -> None:
+    """Hollow markers at the top; published ones a little below."""
+    is_ours = at is not None
+    axes.plot(
+        places,
+        np.full(len(places), _NEVER if is_ours else _NEVER - 0.05),
+        MARKERS[at % len(MARKERS)] if is_ours else "D",
+        mfc="none",
+        mec=LINES[at % len(LINES)] if is_ours else "black",
+        ms=4,
+        ls="none",
+        label=label,
+        transform=axes.get_xaxis_transform(),
+    )
+    axes.margins(y=0.15)
 
 
 def diagonal(axes: Axes, factor: float = 1.0, label: str = "") -> None:

@@ -60,7 +60,7 @@ def threshold(canvas: Figure, source: Source) -> None:
     never = float("inf")
     steps = [never if x.step is None else x.step for x in SIZE_RUNS]
     passages(axes, [x.n / N_PAIRS for x in SIZE_RUNS], steps, None, "published")
-    axes.set(ylim=(300, 10_000))
+    axes.set(ylim=(300, 20_000))
     legend_below(canvas, [axes], 2)
 
 
@@ -94,7 +94,7 @@ def measured_time(canvas: Figure, source: Source) -> None:
     axes.plot(times, 3 * times, "--", color="#7F7F7F", lw=0.8, label="3 / (λ₃ η)")
     passages(axes, x, y)
     passages(axes, theirs, steps, None, "published")
-    axes.set(ylim=(300, 10_000), xlim=(100, 30_000))
+    axes.set(ylim=(300, 20_000), xlim=(100, 30_000))
     legend_below(canvas, [axes], 3)
 
 
@@ -164,3 +164,4 @@ def group(canvas: Figure, source: Source) -> None:
         each.set(xlabel="training fraction r", xlim=(0, 1.03))
         each.axvline(0.5, color="#7F7F7F", ls=":", lw=0.8)
     accuracy_panels(axes[2:5], found, [])
+    legend_below(canvas, axes, 2)

@@ -102,7 +102,7 @@ def embedding_curves(
         axes.annotate(
             str(symbol),
             (steps[-1], curve[-1]),
-            xytext=(4, 0),
+            xytext=(7, 0),
             textcoords="offset points",
             va="center",
             fontsize=7,
@@ -111,7 +111,7 @@ def embedding_curves(
         )
     for step, values in (published or {}).items():
         mark_published(axes, [step] * len(values), values)
-    axes.set(xlabel="step", ylabel="embedding, standardised", xlim=(0, steps[-1]))
+    axes.set(xlabel="step", ylabel="embedding, standardised", xlim=(0, 1.02 * steps[-1]))
 
 
 @figure(
@@ -125,27 +125,32 @@ def rates(canvas: Figure, source: Source) -> None:
     """Median and range from the 10th to the 90th percentile; nothing is trained."""
     del source
     sizes = range(5, 56, 2)
-    for axes, normalization in zip(canvas.subplots(1, 2), ("sum", "mean"), strict=True):
-        found = np.array([_rates(n, normalization) for n in sizes])
-        share = [n / 55 for n in sizes]
-        low, middle, high = np.percentile(found, (10, 50, 90), axis=1)
+    share = [n / 55 for n in sizes]
+    found = np.array([_rates(n) for n in sizes])
+    for k, (axes, title) in enumerate(zip(canvas.subplots(1, 2), ("sum", "mean"), strict=True)):
+        low, middle, high = np.percentile(found[:, k], (10, 50, 90), axis=1)
         axes.fill_between(share, low, high, color=style_of(0)["color"], alpha=0.2, lw=0)
         axes.plot(share, middle, label="median", **style_of(0))
-        axes.plot(share, found.mean(axis=1), label="mean", **style_of(1))
+        axes.plot(share, found[:, k].mean(axis=1), label="mean", **style_of(1))
         axes.axvline(CRITICAL, color="#7F7F7F", ls=":", lw=0.8)
-        axes.set(xlabel="training fraction r", ylabel="λ₃", title=f"{normalization}, Z₀ = p")
+        axes.set(xlabel="training fraction r", ylabel="λ₃", title=f"{title}, Z₀ = p")
         axes.legend(loc="upper left")
 
 
-def _rates(n: int, normalization: str) -> np.ndarray:
-    """Third eigenvalue of random training sets of a size, the same at every call."""
+def _rates(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Third eigenvalue of random training sets of a size: with the sum, and with the mean.
+
+    The same at every call. Those that are 0 are so up to rounding.
+    """
     import torch
 
+    from grok.metrics.parallelograms import in_training
     from grok.metrics.samples import addition_samples
-    from grok.theory.effective import spectrum
+    from grok.theory.effective import gram, hessian
 
     samples = addition_samples(_P)
     generator = torch.Generator().manual_seed(n)
     key = torch.rand(_RATE_DRAWS, len(samples.labels), generator=generator, dtype=torch.float64)
-    sets = key.argsort(dim=1).argsort(dim=1) < n
-    return spectrum(sets, samples, normalization=normalization).lambda_3.numpy()  # type: ignore[arg-type]
+    chosen = in_training(key.argsort(dim=1).argsort(dim=1) < n, samples)
+    rates = torch.linalg.eigvalsh(hessian(gram(chosen, samples), float(_P)))[:, 2].clamp(min=0)
+    return rates.numpy(), (rates / chosen.sum(dim=-1).clamp(min=1)).numpy()

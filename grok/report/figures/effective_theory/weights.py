@@ -69,11 +69,13 @@ def draw_symbols(axes: Axes, plane: np.ndarray, names: Sequence[str], colour: st
     """Symbols in a plane, each by its name; coloured around a circle if no colour is given."""
     import matplotlib as mpl
 
-    colours = mpl.colormaps["twilight"](np.arange(len(names)) / len(names) * 0.9 + 0.05)
+    colours = mpl.colormaps["hsv"](np.arange(len(names)) / len(names))
     axes.plot(*plane.T, ".", ms=0.1, color="white")
     for place, name, each in zip(plane, names, colours, strict=True):
-        style = {"color": colour or tuple(0.75 * each[:3])}
-        axes.annotate(name, place, ha="center", va="center", fontsize=6.5, **style)
+        style = {"color": colour or tuple(0.7 * each[:3])}
+        axes.annotate(
+            name, place, ha="center", va="center", fontsize=5.5 if len(names) > 20 else 7, **style
+        )
     axes.margins(0.08)
     axes.set_aspect("equal", adjustable="datalim")
     axes.grid(visible=False)
