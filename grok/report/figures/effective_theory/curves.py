@@ -141,9 +141,11 @@ def four_symbols(canvas: Figure, source: Source) -> None:
                 colour = "white" if k > 1 else "black"
                 axes.text(x, below + height / 2, str(k), ha="center", va="center", color=colour)
             below += height
-    names = [f"embeddings {embed:g}\ndecoder {lr:g}" for embed, lr in runs]
+    names = [f"emb. {embed:g}\ndec. {lr:g}" for embed, lr in runs]
     axes.set_xticks(range(len(names)), names)
-    axes.set(ylabel="seeds, by closed parallelograms")
+    axes.set(
+        xlabel="learning rates of embeddings and decoder", ylabel="seeds, by closed parallelograms"
+    )
     axes.grid(visible=False)
 
 

@@ -107,7 +107,7 @@ def _never(axes: Axes, places: np.ndarray, at: int | None, label: str) -> None:
         np.full(len(places), _NEVER if is_ours else _NEVER - 0.05),
         MARKERS[at % len(MARKERS)] if is_ours else "D",
         mfc="none",
-        mec=LINES[at % len(LINES)] if is_ours else "black",
+        mec=LINES[at % len(LINES)] if is_ours else "#7F7F7F",
         ms=4,
         ls="none",
         label=label,

@@ -148,6 +148,7 @@ def _draw_classes(axes: Axes, run: Run, config: RunConfig, step: int) -> None:
     found = classes.reshape(x.shape)
     axes.pcolormesh(x, y, found, cmap="viridis", alpha=0.35, rasterized=True, zorder=0)
     axes.contour(x, y, found, np.arange(0.5, classes.max()), colors="white", linewidths=0.5)
+    axes.set_aspect("equal", adjustable="box")
     axes.set(xlim=(left, right), ylim=(low, high))
 
 
