@@ -85,7 +85,7 @@ def compare_maps(axes: Axes, ours: PhaseMap, theirs: PhaseMap) -> tuple[int, int
 
 
 def _draw_cells(
-    axes: Axes, found: PhaseMap, colours: Sequence[str], letters: Sequence[Sequence[str]]
+    axes: Axes, found: PhaseMap, colours: list[str], letters: Sequence[Sequence[str]]
 ) -> None:
     """Codes as colours, the first row on top as in the paper, and a letter in each cell."""
     axes.imshow(
@@ -98,7 +98,7 @@ def _draw_cells(
     )
     size = min(6.5, 90 / max(found.phases.shape))
     for (row, column), code in np.ndenumerate(found.phases):
-        dark = _is_dark(colours[code])
+        dark = _is_dark(colours[int(code)])
         axes.text(
             column,
             row,

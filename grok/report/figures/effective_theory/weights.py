@@ -72,9 +72,14 @@ def draw_symbols(axes: Axes, plane: np.ndarray, names: Sequence[str], colour: st
     colours = mpl.colormaps["hsv"](np.arange(len(names)) / len(names))
     axes.plot(*plane.T, ".", ms=0.1, color="white")
     for place, name, each in zip(plane, names, colours, strict=True):
-        style = {"color": colour or tuple(0.7 * each[:3])}
+        shade = colour or tuple(0.7 * each[:3])
         axes.annotate(
-            name, place, ha="center", va="center", fontsize=5.5 if len(names) > 20 else 7, **style
+            name,
+            place,
+            ha="center",
+            va="center",
+            fontsize=5.5 if len(names) > 20 else 7,
+            color=shade,
         )
     axes.margins(0.08)
     axes.set_aspect("equal", adjustable="datalim")
@@ -129,9 +134,11 @@ def planes(canvas: Figure, source: Source) -> None:
         config = parse_run(f"effective_theory/{name}", [])
         run = Run(source.runs_dir / run_key(config))
         steps = stored_steps(run)
+        if not steps or steps[-1] < config.n_steps:
+            what = f"{name}: a run of {config.n_steps:,} steps"
+            source.lacks(what, f"grok train effective_theory/{name}")
         if not steps:
             say_missing(axes)
-            source.lacks(f"a run of {name}", f"grok train effective_theory/{name}")
             continue
         plane = embedding_at(run, steps[-1])
         draw_symbols(axes, plane, [str(k) for k in range(len(plane))], "black")
@@ -205,15 +212,18 @@ def hexagon(canvas: Figure, source: Source) -> None:
 
     axes = canvas.subplots(1, 2)
     (evidence,) = grouped(source, _GROUP, lambda x: x.toy.n_train, _GROUP_FLAGS).values() or (None,)
-    quality = at_step(source, evidence, "repr/rqi", evidence.n_steps) if evidence else {}
+    if evidence is None:
+        for each in axes:
+            say_missing(each)
+        return
+    quality = at_step(source, evidence, "repr/rqi", evidence.n_steps)
     stored = {s: q for s, q in quality.items() if stored_steps(evidence.runs[s])}
     if not stored:
         for each in axes:
-            say_missing(each, "no checkpoint" if evidence else "not run")
-        if evidence:
-            keys = " ".join(run.key for run in evidence.runs.values())
-            words = ["grok sweep run", _GROUP, *_GROUP_FLAGS]
-            source.lacks("checkpoints", f"grok rm {keys}; {' '.join(words)}")
+            say_missing(each, "no checkpoint")
+        keys = " ".join(run.key for run in evidence.runs.values())
+        words = ["grok sweep run", _GROUP, *_GROUP_FLAGS]
+        source.lacks("checkpoints", f"grok rm {keys}; {' '.join(words)}")
         return
     run = evidence.runs[max(stored, key=stored.__getitem__)]
     plane, share = components(embedding_at(run, stored_steps(run)[-1]))
