@@ -18,7 +18,7 @@ from grok.report.palette import MPL_DASHES
 BINS: list[float] = np.linspace(0, 1.05, 22).tolist()
 _PANELS = (
     ("attn/n_mean", MOST_VISIBLE, "positions / visible ones"),
-    ("attn/n_std", MOST_VISIBLE, "standard deviation / visible ones"),
+    ("attn/n_std", MOST_VISIBLE, "std (n) / visible ones"),
     ("attn/split", 1.0, "split probability"),
 )
 
