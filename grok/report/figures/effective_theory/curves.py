@@ -22,12 +22,12 @@ from grok.report.figures.effective_theory.panels import (
     grouped,
     passages,
 )
-from grok.report.figures.effective_theory.published import MNIST_STEPS
+from grok.report.figures.effective_theory.published import replicated_steps
 
 _N_PARALLELOGRAMS = 3
 _SHADES = ("#DEEBF7", "#9ECAE1", "#4292C6", "#08519C")
 """Of no parallelogram to all three."""
-_MNIST = "needs the files of MNIST"
+_MNIST = "needs the files of MNIST in $GROK_DATA/mnist"
 
 
 @figure(
@@ -105,9 +105,9 @@ def images(canvas: Figure, source: Source) -> None:
         each.set(title={"train": "training", "test": "test"}[split], ylim=(0, 1.05))
         for at, (decay, evidence) in enumerate(decays.items()):
             draw_seeds(each, evidence, f"acc/{split}", at, f"decay {decay:g}", source)
-            if decay in MNIST_STEPS:
-                step = MNIST_STEPS[decay][column]
-                mark_published(each, [step], [SIXTY], f"replication, {decay:g}", at)
+            theirs = replicated_steps(decay)
+            if theirs is not None:
+                mark_published(each, [theirs[column]], [SIXTY], f"replication, {decay:g}", at)
         log_steps(each)
         each.axhline(SIXTY, color="#7F7F7F", ls=":", lw=0.8)
         if not decays:

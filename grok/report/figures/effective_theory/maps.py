@@ -1,4 +1,7 @@
-"""Figures that are phase diagrams: a letter in every cell, the published map beside them."""
+"""Figures that are phase diagrams: a letter in every cell, the published map beside them.
+
+Maps are :class:`~grok.metrics.phase_map.PhaseMap`, whose cells have the shape ``row``, ``column``.
+"""
 
 from collections.abc import Sequence
 
@@ -98,16 +101,9 @@ def _draw_cells(
     )
     size = min(6.5, 90 / max(found.phases.shape))
     for (row, column), code in np.ndenumerate(found.phases):
-        dark = _is_dark(colours[int(code)])
-        axes.text(
-            column,
-            row,
-            letters[row][column],
-            ha="center",
-            va="center",
-            fontsize=size,
-            color="white" if dark else "black",
-        )
+        ink = "white" if _is_dark(colours[int(code)]) else "black"
+        place = {"ha": "center", "va": "center", "fontsize": size}
+        axes.text(column, row, letters[row][column], color=ink, **place)
     _label(axes, "x", found.columns, found.column_name)
     _label(axes, "y", found.rows, found.row_name)
     axes.grid(visible=False)
@@ -120,14 +116,26 @@ def _is_dark(colour: str) -> bool:
 def _label(axes: Axes, which: str, values: np.ndarray, name: str) -> None:
     """Some values of an axis of cells, the first among them."""
     at = range(0, len(values), -(-len(values) // _MOST_TICKS))
-    texts = [f"{float(f'{values[k]:.2g}'):g}" for k in at]
+    texts = [_short(values[k]) for k in at]
     getattr(axes, f"set_{which}ticks")(at, texts, rotation=90 if which == "x" else 0)
     getattr(axes, f"set_{which}label")(NAMES.get(name, name))
 
 
-def name_phases(canvas: Figure, has_comparison: bool) -> None:
-    """One legend of colours and letters under the figure."""
+def _short(value: float) -> str:
+    """A value to two digits: 0, 0.25, 30; below 0.01 as 5.6e-5."""
+    if value == 0 or abs(value) >= 0.01:
+        return f"{float(f'{value:.2g}'):g}"
+    digits, _, exponent = f"{value:.1e}".partition("e")
+    return f"{float(digits):g}e{int(exponent)}"
+
+
+def name_phases(
+    canvas: Figure, maps: Sequence[PhaseMap | None], *, has_comparison: bool = False
+) -> None:
+    """One legend of colours and letters under the figure: the four phases, and others if drawn."""
     shown = [phase for phase in Phase if phase not in (Phase.OTHER, Phase.UNDECIDED)]
+    if any(found is not None and (found.phases == Phase.OTHER).any() for found in maps):
+        shown.append(Phase.OTHER)
     patches = [
         Patch(fc=PHASES[x], ec="black", lw=0.4, label=f"{x.letter} {x.name.lower()}") for x in shown
     ]

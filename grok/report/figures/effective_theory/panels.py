@@ -12,7 +12,7 @@ from grok.report.figures.base import Source
 from grok.report.figures.draw import mark_published
 from grok.report.palette import LINES
 
-MARKERS = "os^vP*Xh"
+MARKERS = "os^vP*Xhp"
 """Of points, in the order of the colours."""
 _NEVER = 0.96
 """Height, as a share of the panel, of events that did not come."""

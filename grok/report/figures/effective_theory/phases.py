@@ -1,8 +1,10 @@
 """Figures 6, 7c, 8b and 13 to 15: phases of learning over two hyper-parameters."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from grok.claims.effective_theory.published import Published, published_table
@@ -43,25 +45,35 @@ def published_map(table: Published, is_of_replication: bool = False) -> PhaseMap
     return PhaseMap(table.row_name, table.rows, table.column_name, table.columns, phases)
 
 
+def _draw_stored(
+    axes: Axes, source: Source, sweep: str, flags: Sequence[str] = (), percent: int = 90
+) -> PhaseMap | None:
+    """The diagram of a sweep, or that it was not run."""
+    found = stored_map(source, f"effective_theory/{sweep}", flags, percent)
+    if found is None:
+        say_missing(axes)
+    else:
+        draw_map(axes, found)
+    return found
+
+
 def _beside_published(table: str, sweep: str, canvas: Figure, source: Source) -> None:
     """The published map, ours, and where they agree."""
     left, middle, right = canvas.subplots(1, 3)
     theirs = published_map(published_table(table))
-    ours = stored_map(source, f"effective_theory/{sweep}")
     draw_map(left, theirs)
     for axes, title in ((left, "published"), (middle, "stored runs"), (right, "agreement")):
         axes.set(title=title)
+    ours = _draw_stored(middle, source, sweep)
     if ours is None:
-        say_missing(middle)
         say_missing(right)
     else:
-        draw_map(middle, ours)
         exact, near, n = compare_maps(right, ours, theirs)
         if n:
             right.set(title=f"same {exact / n:.0%}, within a cell {near / n:.0%}")
         for axes in (middle, right):
             axes.set(ylabel="", yticklabels=[])
-    name_phases(canvas, has_comparison=ours is not None)
+    name_phases(canvas, [ours], has_comparison=ours is not None)
 
 
 def _figure_6(name: str) -> PaperFigure:
@@ -88,14 +100,9 @@ figure_6 = tuple(_figure_6(name) for name in _PANELS)
     size=(4.4, 3.6),
 )
 def transformer(canvas: Figure, source: Source) -> None:
-    """Rate and decay of the decoder."""
+    """Decay and rate of the decoder."""
     axes = canvas.subplots()
-    found = stored_map(source, "effective_theory/encoder_phases")
-    if found is None:
-        say_missing(axes)
-        return
-    draw_map(axes, found)
-    name_phases(canvas, has_comparison=False)
+    name_phases(canvas, [_draw_stored(axes, source, "encoder_phases")])
 
 
 @figure(
@@ -111,25 +118,17 @@ def images(canvas: Figure, source: Source) -> None:
     draw_map(left, published_map(published_table("mnist"), is_of_replication=True))
     left.set(title="replication")
     right.set(title="stored runs")
-    found = stored_map(source, "effective_theory/mnist_phases", percent=60)
-    if found is None:
-        say_missing(right)
-    else:
-        draw_map(right, found)
-    name_phases(canvas, has_comparison=False)
+    name_phases(canvas, [_draw_stored(right, source, "mnist_phases", percent=60)])
 
 
 def _both_losses(sweep: str, canvas: Figure, source: Source) -> None:
     """Regression and classification."""
     losses = (("regression", ()), ("classification", ("--optim.loss=cross_entropy",)))
+    maps = []
     for axes, (title, flags) in zip(canvas.subplots(1, 2), losses, strict=True):
         axes.set(title=title)
-        found = stored_map(source, f"effective_theory/{sweep}", flags)
-        if found is None:
-            say_missing(axes)
-        else:
-            draw_map(axes, found)
-    name_phases(canvas, has_comparison=False)
+        maps.append(_draw_stored(axes, source, sweep, flags))
+    name_phases(canvas, maps)
 
 
 _SOURCE = "Figure {}; the published maps are pictures without numbers, their rows are not recorded"

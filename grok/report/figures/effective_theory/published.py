@@ -6,6 +6,10 @@ Phase diagrams are in :mod:`grok.claims.effective_theory.published`, the curves 
 
 from typing import NamedTuple
 
+import numpy as np
+
+from grok.claims.effective_theory.published import published_table
+
 
 class SizeRun(NamedTuple):
     """A run of the authors' training script, again: rates 1e-3 and 1e-4."""
@@ -16,8 +20,6 @@ class SizeRun(NamedTuple):
     """Of everything."""
     eigenvalue: float
     """Third eigenvalue of A^T A of the training set, recomputed from the seed."""
-    ideal_rqi: float
-    """Recomputed from the seed, 0 to 1."""
     ideal: int
     """Ideally right pairs, recomputed from the seed."""
     predicted: int
@@ -29,39 +31,39 @@ class SizeRun(NamedTuple):
 
 
 SIZE_RUNS = (
-    SizeRun(5, 0, 0.00, 0.01, 5, 5, 7, None),
-    SizeRun(5, 1, 0.00, 0.04, 5, 5, 6, None),
-    SizeRun(5, 2, 0.00, 0.00, 5, 6, 8, None),
-    SizeRun(10, 0, 0.00, 0.04, 10, 11, 12, None),
-    SizeRun(10, 1, 0.00, 0.07, 10, 14, 15, None),
-    SizeRun(10, 2, 0.00, 0.01, 10, 12, 14, None),
-    SizeRun(15, 0, 0.00, 0.17, 18, 15, 15, None),
-    SizeRun(15, 1, 0.00, 0.20, 17, 15, 17, None),
-    SizeRun(15, 2, 0.00, 0.07, 16, 21, 24, None),
-    SizeRun(20, 0, 0.00, 0.24, 24, 25, 25, None),
-    SizeRun(20, 1, 0.00, 0.40, 30, 20, 20, None),
-    SizeRun(20, 2, 0.00, 0.60, 32, 25, 32, None),
-    SizeRun(25, 0, 0.28, 1.00, 46, 26, 27, None),
-    SizeRun(25, 1, 0.00, 0.71, 40, 30, 29, None),
-    SizeRun(25, 2, 1.47, 1.00, 50, 50, 50, 2553),
-    SizeRun(30, 0, 1.31, 1.00, 50, 39, 39, None),
-    SizeRun(30, 1, 0.87, 1.00, 53, 31, 31, None),
-    SizeRun(30, 2, 3.09, 1.00, 51, 51, 51, 739),
-    SizeRun(35, 0, 6.84, 1.00, 50, 42, 42, None),
-    SizeRun(35, 1, 1.31, 1.00, 55, 41, 41, None),
-    SizeRun(35, 2, 3.69, 1.00, 54, 54, 54, 1171),
-    SizeRun(40, 0, 10.86, 1.00, 50, 50, 50, 867),
-    SizeRun(40, 1, 3.53, 1.00, 55, 42, 43, None),
-    SizeRun(40, 2, 5.63, 1.00, 55, 55, 55, 943),
-    SizeRun(45, 0, 15.55, 1.00, 50, 50, 50, 833),
-    SizeRun(45, 1, 10.05, 1.00, 55, 55, 55, 1071),
-    SizeRun(45, 2, 13.30, 1.00, 55, 55, 55, 887),
-    SizeRun(50, 0, 19.48, 1.00, 54, 54, 53, 1011),
-    SizeRun(50, 1, 23.20, 1.00, 55, 55, 53, 1272),
-    SizeRun(50, 2, 16.56, 1.00, 55, 55, 54, 977),
-    SizeRun(54, 0, 28.64, 1.00, 55, 55, 51, 1033),
-    SizeRun(54, 1, 27.05, 1.00, 55, 55, 53, 1086),
-    SizeRun(54, 2, 28.49, 1.00, 55, 55, 54, 850),
+    SizeRun(5, 0, 0.00, 5, 5, 7, None),
+    SizeRun(5, 1, 0.00, 5, 5, 6, None),
+    SizeRun(5, 2, 0.00, 5, 6, 8, None),
+    SizeRun(10, 0, 0.00, 10, 11, 12, None),
+    SizeRun(10, 1, 0.00, 10, 14, 15, None),
+    SizeRun(10, 2, 0.00, 10, 12, 14, None),
+    SizeRun(15, 0, 0.00, 18, 15, 15, None),
+    SizeRun(15, 1, 0.00, 17, 15, 17, None),
+    SizeRun(15, 2, 0.00, 16, 21, 24, None),
+    SizeRun(20, 0, 0.00, 24, 25, 25, None),
+    SizeRun(20, 1, 0.00, 30, 20, 20, None),
+    SizeRun(20, 2, 0.00, 32, 25, 32, None),
+    SizeRun(25, 0, 0.28, 46, 26, 27, None),
+    SizeRun(25, 1, 0.00, 40, 30, 29, None),
+    SizeRun(25, 2, 1.47, 50, 50, 50, 2553),
+    SizeRun(30, 0, 1.31, 50, 39, 39, None),
+    SizeRun(30, 1, 0.87, 53, 31, 31, None),
+    SizeRun(30, 2, 3.09, 51, 51, 51, 739),
+    SizeRun(35, 0, 6.84, 50, 42, 42, None),
+    SizeRun(35, 1, 1.31, 55, 41, 41, None),
+    SizeRun(35, 2, 3.69, 54, 54, 54, 1171),
+    SizeRun(40, 0, 10.86, 50, 50, 50, 867),
+    SizeRun(40, 1, 3.53, 55, 42, 43, None),
+    SizeRun(40, 2, 5.63, 55, 55, 55, 943),
+    SizeRun(45, 0, 15.55, 50, 50, 50, 833),
+    SizeRun(45, 1, 10.05, 55, 55, 55, 1071),
+    SizeRun(45, 2, 13.30, 55, 55, 55, 887),
+    SizeRun(50, 0, 19.48, 54, 54, 53, 1011),
+    SizeRun(50, 1, 23.20, 55, 55, 53, 1272),
+    SizeRun(50, 2, 16.56, 55, 55, 54, 977),
+    SizeRun(54, 0, 28.64, 55, 55, 51, 1033),
+    SizeRun(54, 1, 27.05, 55, 55, 53, 1086),
+    SizeRun(54, 2, 28.49, 55, 55, 54, 850),
 )
 """Figures 3, 4b, 5b and 10: github.com/ejmichaud/grokking-squared, toy/results/fig3 and fig4. The
 published panel 4b has another, faster pair of rates, which is not recorded."""
@@ -81,6 +83,23 @@ CRITICAL = 0.41
 END_OF_FLOW = 1667
 """Figure 4c: the panel's mark of three times 1/(lambda_3 eta), read off the plot."""
 
-MNIST_STEPS = {0.001: (1000, 67_640), 0.1: (965, 9930)}
-"""Figure 8a: steps of training and test accuracy 60 % by decay, of the replication (Shabalin et al.
-2022), last layer at rate 4.6e-4 in place of 1e-3."""
+PLANE_ACCURACY = {"plane_addition_memorized": 0.056, "plane_modular_memorized": 0.077}
+"""Figure 2: test accuracy of the memorized embeddings, by experiment."""
+
+_THEIR_RATE = 4.6e-4
+
+
+def replicated_steps(decay: float) -> tuple[int, int] | None:
+    """Figure 8a: steps of training and test accuracy 60 % in the replication.
+
+    Shabalin et al. 2022, whose last layer has rate 4.6e-4 where the paper has 1e-3.
+
+    Returns:
+        None where the replication has no such decay.
+    """
+    table = published_table("mnist")
+    rows = np.flatnonzero(table.rows == decay)
+    if not rows.size:
+        return None
+    at = int(rows[0]), int(np.abs(table.columns - _THEIR_RATE).argmin())
+    return int(table.T_tr[at]), int(table.T_va[at])

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
+from grok.claims.claim import Claim
 from grok.claims.effective_theory.arms import STRUCTURED
 from grok.claims.effective_theory.structure import SIZES
 from grok.claims.evidence import ArmEvidence
@@ -20,6 +21,8 @@ from grok.report.figures.effective_theory.panels import (
 
 READ_AT = 5000
 """Step of figures 3, 10 and 18."""
+N_PAIRS_S3 = 36
+"""Ordered pairs of S3."""
 
 BySize = Mapping[int, ArmEvidence]
 
@@ -41,15 +44,19 @@ class Reading(NamedTuple):
     """Training pairs."""
 
 
-def sized(n: int, n_steps: int) -> Arm:
-    """Addition from n pairs; above 45 in the script's mini-batches of 45."""
-    flags = (f"--toy.n_train={n}",) + (("--toy.batch_size=45",) if n > 45 else ())
-    return Arm(f"{n} pairs", "effective_theory/addition_size", flags, n_steps)
+def addition_runs(source: Source, claim: Claim) -> dict[int, ArmEvidence]:
+    """Runs of addition by the size of the training set, as far as there are any.
 
-
-def addition_runs(source: Source, n_steps: int) -> dict[int, ArmEvidence]:
-    """Runs of addition by the size of the training set, as far as there are any."""
-    found = {n: source.arm(sized(n, n_steps)) for n in SIZES}
+    Args:
+        source: The runs.
+        claim: ET-C5 for their first 5,000 updates, ET-C6 for 10,000. Its arms with more than 45
+            pairs have the script's mini-batches of 45.
+    """
+    arms = {n: claim.arms[f"{n} pairs"] for n in SIZES}
+    found = {
+        n: source.arm(Arm(f"{n} pairs", arm.sweep, arm.flags, arm.n_steps))
+        for n, arm in arms.items()
+    }
     return {n: evidence for n, evidence in found.items() if evidence is not None}
 
 

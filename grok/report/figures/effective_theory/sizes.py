@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from grok.claims.effective_theory import structure
 from grok.claims.effective_theory.arms import BUDGET, STRUCTURED
 from grok.claims.effective_theory.structure import N_PAIRS
 from grok.claims.evidence import ArmEvidence
@@ -12,7 +13,7 @@ from grok.report.figures.draw import legend_below, mark_published, say_missing
 from grok.report.figures.effective_theory.panels import diagonal, first_step, passages, points
 from grok.report.figures.effective_theory.published import SIZE_RUNS
 from grok.report.figures.effective_theory.size_runs import (
-    READ_AT,
+    N_PAIRS_S3,
     accuracy_panels,
     addition_runs,
     group_runs,
@@ -24,7 +25,6 @@ _LEARNING_RATE = 1e-3
 """Of the embeddings."""
 _P = 10
 _RERUN = "published: the authors' re-run, whose seeds and rates ours have"
-_S3_PAIRS = 36
 
 
 @figure(
@@ -36,7 +36,7 @@ _S3_PAIRS = 36
 def prediction(canvas: Figure, source: Source) -> None:
     """Both by size, and one against the other."""
     axes = canvas.subplots(1, 3)
-    found = readings(source, addition_runs(source, READ_AT), N_PAIRS)
+    found = readings(source, addition_runs(source, structure.prediction), N_PAIRS)
     theirs = [(x.n / N_PAIRS, x.right / N_PAIRS, x.predicted / N_PAIRS) for x in SIZE_RUNS]
     accuracy_panels(axes, found, theirs)
     legend_below(canvas, axes, 2)
@@ -52,7 +52,7 @@ def prediction(canvas: Figure, source: Source) -> None:
 def threshold(canvas: Figure, source: Source) -> None:
     """Each run, those that never get there at the top."""
     axes = canvas.subplots()
-    by_size = steps_by_size(source, addition_runs(source, BUDGET))
+    by_size = steps_by_size(source, addition_runs(source, structure.threshold))
     shares = [n / N_PAIRS for n, steps in by_size for _ in steps]
     axes.axvspan(0, 0.4, color="#EEEEEE", lw=0, zorder=0)
     axes.set(xlabel="training fraction r", ylabel="step of RQI 0.95", xlim=(0, 1), yscale="log")
@@ -77,7 +77,7 @@ def measured_time(canvas: Figure, source: Source) -> None:
 
     axes = canvas.subplots()
     x, y = [], []
-    for evidence in addition_runs(source, BUDGET).values():
+    for evidence in addition_runs(source, structure.threshold).values():
         for seed, run in evidence.runs.items():
             theory = split_theory(run.config)
             steps = first_step(
@@ -107,7 +107,7 @@ def measured_time(canvas: Figure, source: Source) -> None:
 def bounds(canvas: Figure, source: Source) -> None:
     """Nothing is to lie above the diagonal, chance at small sizes aside."""
     axes = canvas.subplots(1, 2)
-    runs = addition_runs(source, READ_AT)
+    runs = addition_runs(source, structure.prediction)
     found = readings(source, runs, N_PAIRS)
     ideal = [_ideal(runs[x.n].runs[x.seed].config) for x in found]
     for each in axes:
@@ -152,12 +152,12 @@ def group(canvas: Figure, source: Source) -> None:
         for each in axes[:5]:
             say_missing(each)
         return
-    found = readings(source, runs, _S3_PAIRS)
+    found = readings(source, runs, N_PAIRS_S3)
     best = {x.share: max(y.rqi for y in found if y.n == x.n) for x in found}
     axes[0].plot(list(best), list(best.values()), "o-", ms=4)
     axes[0].set(ylabel="best RQI of the seeds", ylim=(0, 1.05))
     by_size = steps_by_size(source, runs)
-    shares = [n / _S3_PAIRS for n, steps in by_size for _ in steps]
+    shares = [n / N_PAIRS_S3 for n, steps in by_size for _ in steps]
     axes[1].set(ylabel="step of RQI 0.95", yscale="log")
     passages(axes[1], shares, [x for _, steps in by_size for x in steps])
     for each in axes[:2]:

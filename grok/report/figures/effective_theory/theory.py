@@ -1,8 +1,12 @@
-"""Figures 4a, 4c and 5a: what follows from the training set alone."""
+"""Figures 4a, 4c and 5a: what follows from the training set alone.
+
+Shapes: ``symbol`` - numbers that are added; ``step`` - steps; ``draw`` - random training sets.
+"""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float64, Int64
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -18,7 +22,6 @@ from grok.report.figures.effective_theory.published import (
 _P = 10
 _DRAWS = 2000
 _RATE_DRAWS = 200
-_LAST = 2000
 
 
 @figure(
@@ -57,58 +60,43 @@ def critical(canvas: Figure, source: Source) -> None:
 def effective_flow(canvas: Figure, source: Source) -> None:
     """One line a symbol; nothing is trained."""
     del source
-    from grok.claims.checks.effective_theory import CURVES, LEARNING_RATE
-
-    axes = canvas.subplots()
-    steps = np.arange(0, _LAST + 1, 10)
-    embedding_curves(axes, steps, _flow(steps * LEARNING_RATE), CURVES)
-    axes.axvline(END_OF_FLOW, color="#7F7F7F", ls=":", lw=0.8)
-
-
-def _flow(times: np.ndarray) -> np.ndarray:
-    """Embedding of each symbol at some times, from the start of figure 4c."""
     import torch
 
-    from grok.data.toy_config import ToyConfig
-    from grok.metrics.samples import addition_samples
-    from grok.models.toy import ToyNetwork, toy_parameters
-    from grok.theory.effective import chosen, gram
-    from grok.theory.flow import flow, standardised
+    from grok.claims.checks.effective_theory import (
+        CURVES,
+        LEARNING_RATE,
+        start_of_4c,
+        whole_gram,
+    )
+    from grok.theory.flow import flow
 
-    network = ToyNetwork(ToyConfig(draw="published"), 30)
-    start = standardised(toy_parameters(network, 9)["W_E"])
-    samples = addition_samples(_P)
-    whole = torch.ones(len(samples.labels), dtype=torch.bool)
-    matrix = gram(chosen(whole, samples, "all"), samples)
-    return flow(start, matrix, torch.from_numpy(times))[..., 0].numpy()
+    axes = canvas.subplots()
+    steps = np.arange(0, max(CURVES) + 1, 10)
+    embedding = flow(start_of_4c(), whole_gram(), torch.from_numpy(LEARNING_RATE * steps))
+    embedding_curves(axes, steps, embedding[..., 0].numpy(), CURVES)
+    axes.axvline(END_OF_FLOW, color="#7F7F7F", ls=":", lw=0.8)
 
 
 def embedding_curves(
     axes: Axes,
-    steps: np.ndarray,
-    embedding: np.ndarray,
+    steps: Int64[np.ndarray, " step"],
+    embedding: Float64[np.ndarray, "step symbol"],
     published: Mapping[int, Sequence[float]] | None = None,
 ) -> None:
     """The number of each symbol over the steps, named at its end.
 
     Args:
         axes: Where.
-        steps: Steps.
-        embedding: A row for each, a column for each symbol.
+        steps: Ascending.
+        embedding: Of one dimension, standardised.
         published: Values of every symbol by step.
     """
     for symbol, curve in enumerate(embedding.T):
-        axes.plot(steps, curve, label=str(symbol), **style_of(symbol))
-        axes.annotate(
-            str(symbol),
-            (steps[-1], curve[-1]),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7,
-            color=style_of(symbol)["color"],
-            annotation_clip=False,
-        )
+        style = style_of(symbol)
+        axes.plot(steps, curve, label=str(symbol), **style)
+        end, beside = (steps[-1], curve[-1]), (7, 0)
+        place = {"xytext": beside, "textcoords": "offset points", "va": "center"}
+        axes.annotate(str(symbol), end, fontsize=7, color=style["color"], **place)
     for step, values in (published or {}).items():
         mark_published(axes, [step] * len(values), values)
     axes.set(xlabel="step", ylabel="embedding, standardised", xlim=(0, 1.02 * steps[-1]))
@@ -117,40 +105,39 @@ def embedding_curves(
 @figure(
     name="5a",
     title="Grokking rate λ₃ by training fraction",
-    source="Figure 5a; 200 random sets a size; the published panel is a picture without numbers. "
-    "Its formula is the mean over parallelograms, the released code has their sum",
+    source="Figure 5a; 200 random sets a size, 10th to 90th percentile shaded; the published panel "
+    "is a picture without numbers: 0 below the critical fraction of figure 4a (dotted), then "
+    "rising. Its formula is the mean over parallelograms, the released code has their sum",
     size=(6.4, 3.0),
 )
 def rates(canvas: Figure, source: Source) -> None:
-    """Median and range from the 10th to the 90th percentile; nothing is trained."""
+    """With both formulas; nothing is trained."""
     del source
     sizes = range(5, 56, 2)
     share = [n / 55 for n in sizes]
-    found = np.array([_rates(n) for n in sizes])
-    for k, (axes, title) in enumerate(zip(canvas.subplots(1, 2), ("sum", "mean"), strict=True)):
-        low, middle, high = np.percentile(found[:, k], (10, 50, 90), axis=1)
+    each = zip(*(_rates(n) for n in sizes), strict=True)
+    for axes, name, found in zip(canvas.subplots(1, 2), ("sum", "mean"), each, strict=True):
+        low, middle, high = np.percentile(found, (10, 50, 90), axis=1)
         axes.fill_between(share, low, high, color=style_of(0)["color"], alpha=0.2, lw=0)
         axes.plot(share, middle, label="median", **style_of(0))
-        axes.plot(share, found[:, k].mean(axis=1), label="mean", **style_of(1))
+        axes.plot(share, np.mean(found, axis=1), label="mean", **style_of(1))
         axes.axvline(CRITICAL, color="#7F7F7F", ls=":", lw=0.8)
-        axes.set(xlabel="training fraction r", ylabel="λ₃", title=f"{title}, Z₀ = p")
+        axes.set(xlabel="training fraction r", ylabel="λ₃", title=f"{name}, Z₀ = p")
         axes.legend(loc="upper left")
 
 
-def _rates(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Third eigenvalue of random training sets of a size: with the sum, and with the mean.
+def _rates(n: int) -> tuple[Float64[np.ndarray, " draw"], Float64[np.ndarray, " draw"]]:
+    """λ₃ of random training sets of a size, in 1 / time: with the sum, and with the mean.
 
-    The same at every call. Those that are 0 are so up to rounding.
+    The same at every call. A set without a parallelogram has 0 in both.
     """
-    import torch
-
+    from grok.claims.checks.effective_theory import random_sets
     from grok.metrics.parallelograms import in_training
     from grok.metrics.samples import addition_samples
-    from grok.theory.effective import gram, hessian
+    from grok.theory.effective import spectrum
 
     samples = addition_samples(_P)
-    generator = torch.Generator().manual_seed(n)
-    key = torch.rand(_RATE_DRAWS, len(samples.labels), generator=generator, dtype=torch.float64)
-    chosen = in_training(key.argsort(dim=1).argsort(dim=1) < n, samples)
-    rates = torch.linalg.eigvalsh(hessian(gram(chosen, samples), float(_P)))[:, 2].clamp(min=0)
-    return rates.numpy(), (rates / chosen.sum(dim=-1).clamp(min=1)).numpy()
+    sets = random_sets(n, _RATE_DRAWS, samples)
+    rate = spectrum(sets, samples).lambda_3
+    n_parallelograms = in_training(sets, samples).sum(dim=-1).clamp(min=1)
+    return rate.numpy(), (rate / n_parallelograms).numpy()
