@@ -97,7 +97,7 @@ figure_6 = tuple(_figure_6(name) for name in _PANELS)
     title="Phases of the transformer, addition mod 59",
     source="Figure 7, right; the published map is a picture without numbers; its grid is read off "
     "the ticks. Test accuracy 0.999 ends a run",
-    size=(4.4, 3.6),
+    size=(5.4, 3.8),
 )
 def transformer(canvas: Figure, source: Source) -> None:
     """Decay and rate of the decoder."""

@@ -8,11 +8,9 @@ from jaxtyping import Float64, Int64
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grok.claims.evidence import ArmEvidence
 from grok.config import parse_run, run_key
 from grok.report.figures.base import Source, figure
 from grok.report.figures.draw import say_missing
-from grok.report.figures.effective_theory.panels import at_step
 from grok.report.figures.effective_theory.published import PLANE_ACCURACY
 from grok.report.figures.effective_theory.weights import draw_symbols, embedding_at, stored_steps
 from grok.runs import Run
@@ -45,10 +43,8 @@ def planes(canvas: Figure, source: Source) -> None:
         plane = embedding_at(run, steps[-1])
         draw_symbols(axes, plane, [str(k) for k in range(len(plane))], "black")
         _draw_classes(axes, run, steps[-1])
-        found = at_step(source, ArmEvidence({0: run}, steps[-1]), "acc/test", steps[-1])
-        text = "".join(f"\ntest accuracy {x:.2f}" for x in found.values())
-        text += f", published {PLANE_ACCURACY[name]:.2f}" if name in PLANE_ACCURACY else ""
-        axes.set(title=title + text, xlabel="first number", ylabel="second number")
+        axes.set(title=f"{title}\n{_accuracy(source, run, name)}")
+        axes.set(xlabel="first number", ylabel="second number")
 
 
 def _run_of(source: Source, name: str) -> Run:
@@ -62,9 +58,19 @@ def _run_of(source: Source, name: str) -> Run:
     return run
 
 
+def _accuracy(source: Source, run: Run, name: str) -> str:
+    """The last test accuracy that was read, and the published one."""
+    try:
+        read = f"test accuracy {run.series('acc/test')[1][-1]:.2f}"
+    except ValueError as error:
+        source.lacks(f"{name}: acc/test", str(error))
+        read = "test accuracy not read"
+    theirs = PLANE_ACCURACY.get(name)
+    return read if theirs is None else f"{read}, published {theirs:.2f}"
+
+
 def _draw_classes(axes: Axes, run: Run, step: int) -> None:
     """The class that the decoder gives to each point of the plane, with borders."""
-    axes.apply_aspect()
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     sides = np.linspace(left, right, _RESOLUTION), np.linspace(low, high, _RESOLUTION)
     x, y = np.meshgrid(*sides)
@@ -73,7 +79,6 @@ def _draw_classes(axes: Axes, run: Run, step: int) -> None:
     borders = np.arange(found.min() + 0.5, found.max())
     if borders.size:
         axes.contour(x, y, found, borders, colors="white", linewidths=0.5)
-    axes.set_aspect("equal", adjustable="box")
     axes.set(xlim=(left, right), ylim=(low, high))
 
 

@@ -52,11 +52,7 @@ def addition_runs(source: Source, claim: Claim) -> dict[int, ArmEvidence]:
         claim: ET-C5 for their first 5,000 updates, ET-C6 for 10,000. Its arms with more than 45
             pairs have the script's mini-batches of 45.
     """
-    arms = {n: claim.arms[f"{n} pairs"] for n in SIZES}
-    found = {
-        n: source.arm(Arm(f"{n} pairs", arm.sweep, arm.flags, arm.n_steps))
-        for n, arm in arms.items()
-    }
+    found = {n: source.arm(Arm.of(f"{n} pairs", claim.arms[f"{n} pairs"])) for n in SIZES}
     return {n: evidence for n, evidence in found.items() if evidence is not None}
 
 

@@ -72,7 +72,7 @@ def draw_symbols(
         shade = colour or tuple(each)
         axes.annotate(name, place, ha="center", va="center", fontsize=size, color=shade)
     axes.margins(0.12)
-    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_aspect("equal")
     axes.grid(visible=False)
 
 
