@@ -68,9 +68,9 @@ def first_step(source: Source, evidence: ArmEvidence, key: str, threshold: float
 def points(
     axes: Axes, x: Sequence[float], y: Sequence[float], at: int = 0, label: str = "stored runs"
 ) -> None:
-    """A point for each run, in the colour and with the marker of its number."""
-    marker = MARKERS[at % len(MARKERS)]
-    axes.plot(x, y, marker, ls="none", ms=4, color=LINES[at % len(LINES)], alpha=0.8, label=label)
+    """A point for each run, in the colour and with the marker of its number, over the published."""
+    marker, color = MARKERS[at % len(MARKERS)], LINES[at % len(LINES)]
+    axes.plot(x, y, marker, ls="none", ms=2.8, color=color, zorder=6, label=label)
 
 
 def passages(

@@ -11,7 +11,7 @@ from grok.config import RunConfig
 from grok.report.figures.base import Source, figure
 from grok.report.figures.draw import legend_below, mark_published, say_missing
 from grok.report.figures.effective_theory.panels import diagonal, first_step, passages, points
-from grok.report.figures.effective_theory.published import SIZE_RUNS
+from grok.report.figures.effective_theory.published import CRITICAL, SIZE_RUNS
 from grok.report.figures.effective_theory.size_runs import (
     N_PAIRS_S3,
     accuracy_panels,
@@ -46,7 +46,7 @@ def prediction(canvas: Figure, source: Source) -> None:
     name="4b",
     title="Steps until the structure is there (RQI 0.95), by size of the training set",
     source=f"Figure 4b; {_RERUN}. The panel itself has a faster pair of rates that is not "
-    "recorded, hence fewer steps",
+    "recorded, hence fewer steps. Grey: below the critical fraction of figure 4a",
     size=(4.4, 3.0),
 )
 def threshold(canvas: Figure, source: Source) -> None:
@@ -54,7 +54,7 @@ def threshold(canvas: Figure, source: Source) -> None:
     axes = canvas.subplots()
     by_size = steps_by_size(source, addition_runs(source, structure.threshold))
     shares = [n / N_PAIRS for n, steps in by_size for _ in steps]
-    axes.axvspan(0, 0.4, color="#EEEEEE", lw=0, zorder=0)
+    axes.axvspan(0, CRITICAL, color="#EEEEEE", lw=0, zorder=0)
     axes.set(xlabel="training fraction r", ylabel="step of RQI 0.95", xlim=(0, 1), yscale="log")
     passages(axes, shares, [x for _, steps in by_size for x in steps])
     never = float("inf")

@@ -113,7 +113,7 @@ def embedding_curves(
 def rates(canvas: Figure, source: Source) -> None:
     """With both formulas; nothing is trained."""
     del source
-    sizes = range(5, 56, 2)
+    sizes = range(5, 56, 5)
     share = [n / 55 for n in sizes]
     each = zip(*(_rates(n) for n in sizes), strict=True)
     for axes, name, found in zip(canvas.subplots(1, 2), ("sum", "mean"), each, strict=True):
