@@ -5,10 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from grok.checkpoints import save_checkpoint
 from grok.claims.effective_theory.published import published_table
 from grok.config import RunConfig
 from grok.runs import ReadingsWriter, Run, RunStore, write_status
@@ -50,11 +47,6 @@ def write_sweep(
         if found is not None:
             write(root, config, found)
     return configs
-
-
-def keep(run: Run, step: int, **parameters: Tensor) -> None:
-    """A checkpoint."""
-    save_checkpoint(run, step, parameters, {}, 100)
 
 
 def passing(n_steps: int, *steps: int | None, top: float = 1.0) -> Readings:
@@ -109,10 +101,3 @@ def fill_rates(root: Path) -> None:
         return passing(config.n_steps, *(times[other] if other else came))
 
     write_sweep(root, "addition_regression_rates", readings)
-
-
-def circle(p: int, dim: int, stride: int) -> Tensor:
-    """Embedding of symbols on a circle, neighbours that many steps apart, rows of mean 0."""
-    angle = 2 * torch.pi * stride * torch.arange(p, dtype=torch.float64)[:, None] / p
-    first = torch.tensor([1.0, -1.0, 0.0, 0.0], dtype=torch.float64).repeat(dim // 4)
-    return angle.cos() * first + angle.sin() * first.roll(2)

@@ -99,7 +99,7 @@ def draw_medians(axes: Axes, found: dict[float, list[float]], at: int, label: st
 )
 def images(canvas: Figure, source: Source) -> None:
     """Training and test."""
-    axes = canvas.subplots(1, 2, sharey=True)
+    axes = list(canvas.subplots(1, 2, sharey=True))
     decays = grouped(source, "effective_theory/mnist_decay", lambda x: x.optim.weight_decay)
     for column, (each, split) in enumerate(zip(axes, ("train", "test"), strict=True)):
         each.set(title={"train": "training", "test": "test"}[split], ylim=(0, 1.05))
@@ -163,7 +163,7 @@ def _closed(source: Source, evidence: ArmEvidence) -> list[int]:
 )
 def image_count(canvas: Figure, source: Source) -> None:
     """Training and test, a line for each decay."""
-    axes = canvas.subplots(1, 2, sharey=True)
+    axes = list(canvas.subplots(1, 2, sharey=True))
     runs = grouped(
         source,
         "effective_theory/mnist_size",

@@ -35,7 +35,7 @@ _RERUN = "published: the authors' re-run, whose seeds and rates ours have"
 )
 def prediction(canvas: Figure, source: Source) -> None:
     """Both by size, and one against the other."""
-    axes = canvas.subplots(1, 3)
+    axes = list(canvas.subplots(1, 3))
     found = readings(source, addition_runs(source, structure.prediction), N_PAIRS)
     theirs = [(x.n / N_PAIRS, x.right / N_PAIRS, x.predicted / N_PAIRS) for x in SIZE_RUNS]
     accuracy_panels(axes, found, theirs)
@@ -58,7 +58,7 @@ def threshold(canvas: Figure, source: Source) -> None:
     axes.set(xlabel="training fraction r", ylabel="step of RQI 0.95", xlim=(0, 1), yscale="log")
     passages(axes, shares, [x for _, steps in by_size for x in steps])
     never = float("inf")
-    steps = [never if x.step is None else x.step for x in SIZE_RUNS]
+    steps = [never if x.step is None else float(x.step) for x in SIZE_RUNS]
     passages(axes, [x.n / N_PAIRS for x in SIZE_RUNS], steps, None, "published")
     axes.set(ylim=(300, 20_000))
     legend_below(canvas, [axes], 2)
@@ -88,7 +88,7 @@ def measured_time(canvas: Figure, source: Source) -> None:
                 y += steps
     known = [run for run in SIZE_RUNS if run.eigenvalue]
     theirs = [_P / (2 * run.eigenvalue * _LEARNING_RATE) for run in known]
-    steps = [float("inf") if run.step is None else run.step for run in known]
+    steps = [float("inf") if run.step is None else float(run.step) for run in known]
     axes.set(xscale="log", yscale="log", xlabel="1 / (λ₃ η)", ylabel="step of RQI 0.95")
     times = np.geomspace(100, 30_000, 2)
     axes.plot(times, 3 * times, "--", color="#7F7F7F", lw=0.8, label="3 / (λ₃ η)")
@@ -106,7 +106,7 @@ def measured_time(canvas: Figure, source: Source) -> None:
 )
 def bounds(canvas: Figure, source: Source) -> None:
     """Nothing is to lie above the diagonal, chance at small sizes aside."""
-    axes = canvas.subplots(1, 2)
+    axes = list(canvas.subplots(1, 2))
     runs = addition_runs(source, structure.prediction)
     found = readings(source, runs, N_PAIRS)
     ideal = [_ideal(runs[x.n].runs[x.seed].config) for x in found]

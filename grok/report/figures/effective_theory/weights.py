@@ -171,7 +171,7 @@ def trajectory(canvas: Figure, source: Source) -> None:
 )
 def hexagon(canvas: Figure, source: Source) -> None:
     """Components 1 and 2, and 1 and 3."""
-    panels = canvas.subplots(1, 2)
+    panels = list(canvas.subplots(1, 2))
     (evidence,) = grouped(source, _GROUP, lambda x: x.toy.n_train, _GROUP_FLAGS).values() or (None,)
     best = _best(source, evidence) if evidence is not None else None
     if best is None:
