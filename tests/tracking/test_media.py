@@ -22,9 +22,9 @@ from grok.tracking import NoTracker
 from tests.running import checkpoints, measures, on_sequences, run_config, signal_at
 from tests.tracking.test_tracking import files, inspect, make_run, offline_tracker
 
-OFTEN = Schedule(dense=40, every=10)
-N_STEPS = 60
-LANDMARKS = [0, 1, 2, 3, 6, 10, 18, 32, 60]
+OFTEN = Schedule(dense=12, every=10)
+N_STEPS = 20
+LANDMARKS = [0, 1, 2, 3, 6, 10, 20]
 OFFLINE = TrackingConfig(mode="offline", project="tests")
 
 
@@ -39,7 +39,7 @@ def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def config_of(tracking: TrackingConfig = OFFLINE, **fields: Any) -> RunConfig:
     others = dict.fromkeys(("norm", "compress", "shortcut", "kernel", "hessian"))
-    families = measures(attention=OFTEN, fourier=OFTEN, progress=Schedule(every=20), **others)
+    families = measures(attention=OFTEN, fourier=OFTEN, progress=Schedule(every=10), **others)
     return run_config(measures=families, n_steps=N_STEPS, tracking=tracking, **fields)
 
 
@@ -104,7 +104,7 @@ def test_runs_of_a_stack_have_their_own_spectra_and_patterns_at_landmarks_alone(
         assert json.loads(power.read_text())["columns"] == ["step", "frequency", "value"]
         assert table(power) == readings(run, "fourier/power/", LANDMARKS)
         assert json.loads(alpha.read_text())["columns"] == ["step", "k", "value"]
-        assert table(alpha) == readings(run, "progress/alpha/", [0, 20, 40, 60])
+        assert table(alpha) == readings(run, "progress/alpha/", [0, 10, 20])
         with Image.open(images[N_STEPS]) as image:
             assert image.mode == "L"
             shades = np.asarray(image).reshape(2, 8, 2, 8)[:, :7, :, :7]
@@ -120,14 +120,14 @@ def test_a_run_that_is_resumed_shows_no_step_twice_and_its_last_table_is_whole(
     tmp_path: Path,
 ) -> None:
     config = config_of()
-    with signal_at(18, signal.SIGTERM), pytest.raises(Interrupted):
+    with signal_at(10, signal.SIGTERM), pytest.raises(Interrupted):
         train(config, tmp_path, progress=False)
     run = train(config, tmp_path, progress=False)
     before, after = (media(path) for path in files(run))
     assert list(before[0]) + list(after[0]) == LANDMARKS
-    assert 18 in before[0]
+    assert 10 in before[0]
     key = "spectrum/fourier/power"
-    assert table(before[1][key][0]) == readings(run, "fourier/power/", [0, 1, 2, 3, 6, 10, 18])
+    assert table(before[1][key][0]) == readings(run, "fourier/power/", [0, 1, 2, 3, 6, 10])
     assert table(after[1][key][0]) == readings(run, "fourier/power/", LANDMARKS)
 
 
