@@ -50,7 +50,7 @@ class SharedTracker:
 
     def take_images(self, step: int, images: Mapping[str, Pixels], caption: str) -> None:
         """Take images of a lone run, to be handed on behind the readings of their step."""
-        if self.takes_media and step > self._last:
+        if self.takes_media:
             self._images[step] = images, caption
 
     def fill(self, index: int, rows: Rows) -> None:
