@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from grok.cli.pages import subject_of
+from grok.cli.report import parse
 from grok.inputs import InputError
 from grok.report.live import LivePage, PageServer
 from grok.report.page.run_page import run_page
@@ -97,6 +99,30 @@ def test_other_paths_are_not_there(client: Client, path: str) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example:80"])
 def test_a_page_of_somebody_else_gets_nothing(client: Client, host: str) -> None:
     assert client.get("/content.json", host)[0] == 403
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::1]:8788"])
+def test_this_machine_has_several_names_and_port_80_is_not_named(client: Client, host: str) -> None:
+    assert client.get("/content.json", host)[0] == 200
+
+
+def test_a_version_is_of_the_content_whichever_server_made_it(live: LivePage, run: Run) -> None:
+    live.look()
+    seen = live.version
+    store_run(run.dir.parent, config_of(), grokking(400))
+    later = LivePage(run.key, live.build, live.folders)
+    later.look()
+    assert later.version != seen
+    live.look()
+    assert live.version == later.version
+
+
+def test_a_page_of_a_paper_follows_the_whole_store(tmp_path: Path) -> None:
+    options, flags = parse([f"--runs_dir={tmp_path}"], "test")
+    subject = subject_of(["inductive-bias"], flags, options)
+    assert subject.folders() == []
+    run = store_run(tmp_path, config_of(), grokking(400))
+    assert subject.folders() == [run.dir]
 
 
 def test_what_cannot_be_read_is_one_line_and_is_shown_once_it_can(

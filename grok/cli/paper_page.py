@@ -1,11 +1,11 @@
 """A paper as the subject of a page."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grok.cli.pages import Subject
 from grok.cli.reproduce import parse_seeds
+from grok.runs import RunStore
 from grok.tracking.panels import PAPERS
 
 if TYPE_CHECKING:
@@ -22,7 +22,13 @@ def paper_subject(paper: str, options: Any) -> Subject:
     name = paper.replace("-", "_")
     file = options.runs_dir / "reports" / f"{name}.html"
     seeds = parse_seeds(options.seeds or "")
-    return Subject(name, file, lambda: _page(paper, options.runs_dir, seeds), lambda: [])
+    store = RunStore(options.runs_dir)
+    return Subject(
+        name,
+        file,
+        lambda: _page(paper, options.runs_dir, seeds),
+        lambda: [run.dir for run in store.runs()],
+    )
 
 
 def _page(paper: str, runs_dir: Path, seeds: list[int]) -> "Page":
@@ -33,6 +39,5 @@ def _page(paper: str, runs_dir: Path, seeds: list[int]) -> "Page":
 
     claims = claims_of(paper)
     plan = make_plan(claims, seeds)
-    print(f"grok: judging {len(claims)} claims by what is stored", file=sys.stderr)
     results = [judged(claim, plan, runs_dir, computes=False) for claim in claims]
     return paper_page(paper, PAPERS[paper], results, runs_dir)

@@ -1,6 +1,8 @@
 """A page that is served while runs go on."""
 
+import hashlib
 import json
+import re
 import socket
 import threading
 import time
@@ -39,8 +41,7 @@ class LivePage:
     ) -> None:
         self.build, self.folders, self.every = build, folders, every
         self.page = Page(title, "run", warning("reading the run store"), [])
-        self.version = 0
-        self.content = b""
+        self.version, self.content = "", b""
         self._put(self.page)
         self._stamp: Stamp | None = None
         self._is_over = threading.Event()
@@ -71,9 +72,12 @@ class LivePage:
         return True
 
     def _put(self, page: Page) -> None:
-        content = page.content() | {"version": self.version + 1}
-        self.content = json.dumps(plain(content), allow_nan=False).encode()
-        self.page, self.version = page, self.version + 1
+        content = plain(page.content())
+        text = json.dumps(content, allow_nan=False).encode()
+        # Of the content, not a count: a page may have been open since before the server was.
+        version = hashlib.sha256(text).hexdigest()[:16]
+        self.content = json.dumps(content | {"version": version}, allow_nan=False).encode()
+        self.page, self.version = page, version
 
     def shell(self) -> bytes:
         """The page as a browser first gets it."""
@@ -84,7 +88,8 @@ def stamp_of(folders: Iterable[Path]) -> Stamp:
     """What changes when something is read, finished or damaged: names, times and sizes of files."""
     found = []
     for folder in folders:
-        for path in (folder / "status.json", *sorted((folder / "readings").glob("*.parquet"))):
+        parts = sorted((folder / "readings").glob("*.parquet"))
+        for path in (folder / "config.yaml", folder / "status.json", *parts):
             try:
                 about = path.stat()
             except OSError:
@@ -147,8 +152,8 @@ class PageHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer; 204 where a page has seen the newest, 403 for another's name of this host."""
-        name = (self.headers.get("Host") or "").rpartition(":")[0].strip("[]")
-        if not is_loopback(name):  # a page of somebody else whose name leads here
+        name = re.sub(r":\d+$", "", self.headers.get("Host") or "")  # port 80 is not named
+        if not is_loopback(name.strip("[]")):  # a page of somebody else whose name leads here
             self._reply(403, b"only this machine may ask\n", "text/plain")
             return
         path, _, query = self.path.partition("?")

@@ -1,10 +1,5 @@
 """Every kind of page in a real browser, opened from the disk."""
 
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +18,6 @@ from grok.runs import RunStore
 from grok.sweep import read_sweep
 from tests.browser.conftest import Tab
 from tests.report.stores import config_of, grokking, store_run
-from tests.running import FLAGS
 
 pytestmark = pytest.mark.slow
 DIAGRAM = "effective_theory/addition_four_rates"
@@ -236,46 +230,3 @@ def test_names_are_text_whatever_they_hold(tab: Tab, tmp_path: Path) -> None:
     assert (
         tab.run("JSON.parse(document.getElementById('content').textContent).data.names[0]") == name
     )
-
-
-@pytest.fixture
-def process(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """``grok watch`` of a run that has not begun: its address, and the store."""
-    words = ["watch", "weight_decay", *FLAGS, "--port=0", "--every=0.2", f"--runs_dir={tmp_path}"]
-    code = "import sys; from grok.cli import main; sys.exit(main(sys.argv[1:]))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True, env=os.environ
-    )
-    assert process.stderr is not None
-    found = re.search(r"http://\S+", process.stderr.readline())
-    assert found is not None
-    yield found[0], tmp_path
-    process.terminate()
-    process.communicate(timeout=60)
-
-
-def test_a_watched_run_shows_new_readings_while_it_trains(
-    process: tuple[str, Path], tab: Tab
-) -> None:
-    address, store = process
-    tab.open(address)
-    expect(tab.page.locator("#head .warning").first).to_be_visible()
-    words = ["train", "weight_decay", *FLAGS, "--n_steps=100000", "--no-report"]
-    code = "import sys; from grok.cli import main; sys.exit(main(sys.argv[1:]))"
-    training = subprocess.Popen(
-        [sys.executable, "-c", code, *words, f"--runs_dir={store}"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        last = "document.getElementById('plot-loss')?._fullData?.[0]?.x?.at(-1) ?? 0"
-        tab.page.wait_for_function(f"({last}) > 0", timeout=90_000)
-        first = tab.run(last)
-        tab.page.wait_for_function(f"({last}) > {first}", timeout=90_000)
-    finally:
-        training.terminate()
-        training.wait(timeout=60)
-    expect(tab.page.locator(".status")).to_have_text("interrupted", timeout=30_000)
-    assert all(url.startswith(address) or url.startswith("data:") for url in tab.asked)
-    assert tab.said == []
-    tab.picture("watch")

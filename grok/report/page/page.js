@@ -29,6 +29,7 @@
       font: { color: color("--text"), size: 12 }, margin: { l: 55, r: 12, t: 12, b: 42 },
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, hovermode: "closest",
       hoverlabel: { namelength: -1 },
+      uirevision: "reader", // what the reader has zoomed or hidden stays when readings come
       ...Object.fromEntries(["xaxis", "yaxis", ...axes].map((name) => [name, axis])),
     };
     return merged(base, spec.layout);
@@ -49,7 +50,9 @@
     }
   }, { rootMargin: "300px" });
 
-  const observe = () => document.querySelectorAll(".plot").forEach((div) => watcher.observe(div));
+  const observe = () => document.querySelectorAll(".plot").forEach((div) => {
+    if (!drawn.has(div.id)) watcher.observe(div);
+  });
 
   function setTheme(name) {
     root.dataset.theme = name;
@@ -82,47 +85,79 @@
       };
       const axis = (at) => ({ title: { text: columns[at] }, type: log[at] ? "log" : undefined });
       specs.set("plot-against", { id: "plot-against", data: groups.map(trace),
-        layout: { xaxis: axis(x), yaxis: axis(y) } });
+        layout: { xaxis: axis(x), yaxis: axis(y), uirevision: columns[x] + " " + columns[y] } });
       if (drawn.has("plot-against")) draw("plot-against");
     };
-    form.addEventListener("change", show);
+    form.onchange = show;
     show();
   }
 
-  // A served page asks for what is new; where plots came or went it is built anew.
+  // A served page asks for what is new.
   async function listen() {
-    let version = null;
     for (;;) {
       try {
-        const seen = version === null ? "" : `?seen=${version}`;
-        const answer = await fetch(`content.json${seen}`);
-        if (answer.status === 200) {
-          const news = await answer.json();
-          update(news);
-          version = news.version;
-        }
+        const seen = document.body.dataset.version;
+        const answer = await fetch(`content.json${seen ? `?seen=${seen}` : ""}`);
+        if (answer.status === 200) update(await answer.json());
       } catch { /* the server is gone, or is back in a moment */ }
       await new Promise((done) => setTimeout(done, 1000));
     }
   }
 
+  // Sections as the server wrote them, before anything was drawn into them.
+  const main = document.getElementById("main");
+  const written = new Map([...main.children].map((section) => [section.id, section.outerHTML]));
+  const textOf = (plots) => new Map(plots.map((plot) => [plot.id, JSON.stringify(plot)]));
+  let texts = textOf(content.plots);
+
   function update(news) {
     document.getElementById("head").innerHTML = news.head;
-    const isSame = news.plots.length === specs.size && news.plots.every((plot) => specs.has(plot.id));
+    document.querySelector("nav").innerHTML = news.nav;
+    const before = texts;
+    texts = textOf(news.plots);
     content = news;
     specs = new Map(news.plots.map((plot) => [plot.id, plot]));
-    if (!isSame) {
-      const open = [...document.querySelectorAll("details[open]")].map((d) => d.parentElement.id);
-      drawn.clear();
-      document.querySelector("nav").innerHTML = news.nav;
-      document.getElementById("main").innerHTML = news.body;
-      for (const id of open) document.querySelector(`#${id} > details`)?.setAttribute("open", "");
-      observe();
-    } else {
-      drawn.forEach(draw);
-    }
+    renew(news.body);
     setUpAxes();
-    document.body.dataset.updates = Number(document.body.dataset.updates || 0) + 1;
+    drawn.forEach((id) => {
+      if (!document.getElementById(id)) drawn.delete(id);
+      else if (texts.get(id) !== before.get(id)) draw(id);
+    });
+    observe();
+    document.body.dataset.version = news.version;
+  }
+
+  // Sections that differ are written anew, around the plots that are drawn; others are left alone.
+  function renew(body) {
+    const fresh = document.createElement("template");
+    fresh.innerHTML = body;
+    const sections = [...fresh.content.children].map((section) => {
+      const [old, html] = [document.getElementById(section.id), section.outerHTML];
+      if (old && written.get(section.id) === html) return old;
+      written.set(section.id, html);
+      keepReader(old, section);
+      old?.replaceWith(section);
+      return section;
+    });
+    sections.forEach((section, at) => {
+      if (main.children[at] !== section) main.insertBefore(section, main.children[at] ?? null);
+    });
+    while (main.children.length > sections.length) main.lastElementChild.remove();
+  }
+
+  // What is drawn, opened and chosen in a section passes on to the one that takes its place.
+  function keepReader(old, section) {
+    for (const plot of section.querySelectorAll(".plot")) {
+      const mine = drawn.has(plot.id) && document.getElementById(plot.id);
+      if (!mine) continue;
+      mine.style.height = plot.style.height;
+      plot.replaceWith(mine);
+    }
+    if (old?.querySelector("details")?.open) section.querySelector("details")?.setAttribute("open", "");
+    for (const select of old?.querySelectorAll("select") ?? []) {
+      const next = section.querySelector(`select[name="${select.name}"]`);
+      if ([...next?.options ?? []].some((each) => each.value === select.value)) next.value = select.value;
+    }
   }
 
   setTheme(stored() || (prefers.matches ? "dark" : "light"));
