@@ -18,13 +18,14 @@ def put_table(wandb: Any, run: Any, name: str, rows: Sequence[Mapping[str, Any]]
 
 
 def put_images(wandb: Any, run: Any, step: int, images: Mapping[str, Pixels], caption: str) -> bool:
-    """Log images of a step that is later than that of the last ones; whether it was.
+    """Log images of a step that is later than that of the W&B run's last ones; whether it was.
 
     A run that was killed goes on from its last checkpoint and passes steps again.
     """
-    mark = _folder(run).with_name("last-image-step")
-    if mark.exists() and step <= int(mark.read_text()):
+    mark = _folder(run).with_name(f"last-image-step-{run.id}")
+    if mark.exists() and step <= int(mark.read_text() or -1):  # empty after a kill in writing
         return False
+    mark.parent.mkdir(exist_ok=True)  # an agent's run that is retrained has lost its folder
     mark.write_text(str(step))  # first: a kill in between costs an image, and none comes twice
     made = {name: wandb.Image(pixels, caption=caption) for name, pixels in images.items()}
     run.log({**made, "step": step})

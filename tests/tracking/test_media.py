@@ -5,8 +5,9 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from grok.lit.train import train, train_stack
 from grok.models.transformer import Transformer
 from grok.runs import Run
 from grok.tracking import NoTracker
+from grok.tracking.media import put_images
 from tests.running import checkpoints, measures, on_sequences, run_config, signal_at
 from tests.tracking.test_tracking import files, inspect, make_run, offline_tracker
 
@@ -140,6 +142,21 @@ def test_images_of_steps_that_a_killed_run_passes_again_are_dropped(tmp_path: Pa
             tracker.images(step, {"pattern/0": shades}, "none")
         tracker.finish(0)
     assert sorted(list(media(path)[0]) for path in files(run)) == [[0, 10], [18]]
+
+
+def test_a_wandb_run_shows_a_step_once_whatever_became_of_its_folder(tmp_path: Path) -> None:
+    def shown(step: int, name: str = "a") -> bool:
+        run = Mock(id=name, settings=Mock(sync_file=str(tmp_path / "wandb" / "part" / name)))
+        is_shown = put_images(Mock(), run, step, {"pattern/0": np.zeros((2, 2), np.uint8)}, "")
+        assert run.log.call_count == is_shown
+        return is_shown
+
+    assert [shown(step) for step in (0, 10, 3, 10, 18)] == [True, True, False, False, True]
+    assert shown(10, "b")  # as which another agent goes on with the run
+    (tmp_path / "wandb" / "last-image-step-a").write_text("")  # killed as it was written
+    assert shown(18)
+    rmtree(tmp_path / "wandb")  # retrained: what was stored is removed
+    assert shown(0)
 
 
 @pytest.mark.slow
