@@ -5,6 +5,7 @@ alone: a run that is resumed has the same.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from jaxtyping import Float
@@ -18,6 +19,8 @@ from grok.runs import Run
 from grok.tracking import Tracker
 from grok.tracking.panels import spectra
 from grok.training import PairProblem
+
+_LEGEND = "a block a head; black 0, white 1"
 
 
 class AttentionImages(Callback):
@@ -48,8 +51,8 @@ class AttentionImages(Callback):
         assert isinstance(module, StackTask)
         if not self.schedule.is_landmark(module.step):
             return
-        takers = [i for i, tracker in enumerate(self.trackers) if tracker.takes_media]
-        takers = [i for i in takers if bool(module.stack.alive[i])]
+        alive = module.stack.alive.tolist()
+        takers = [i for i, t in enumerate(self.trackers) if t.takes_media and alive[i]]
         if not takers:
             return
         maps, caption = _maps(module)
@@ -71,9 +74,6 @@ def _maps(module: StackTask) -> tuple[list[Float[Tensor, "run row col"]], str]:
     return [mean_map(pattern) for pattern in patterns], f"{what}, {_LEGEND}"
 
 
-_LEGEND = "a block a head; black 0, white 1"
-
-
 def track_spectra(tracker: Tracker, run: Run) -> None:
     """Hand the stored spectra of a run to a tracker, each as one table ``spectrum/<name>``.
 
@@ -89,11 +89,11 @@ def track_spectra(tracker: Tracker, run: Run) -> None:
     series = run.all_series()
     for panel in spectra():
         name, _, field = panel.keys[0].rpartition("/")
-        schedule = getattr(run.config.measures, panel.family).schedule
+        is_landmark = cache(getattr(run.config.measures, panel.family).schedule.is_landmark)
         rows = [
             {"step": step, field.strip("<>"): int(key.rpartition("/")[2]), "value": value}
             for key in panel.of(series)
             for step, value in zip(*(column.tolist() for column in series[key]), strict=True)
-            if schedule.is_landmark(step)
+            if is_landmark(step)
         ]
         tracker.table(f"spectrum/{name}", sorted(rows, key=lambda row: row["step"]))

@@ -162,7 +162,7 @@ def _train_jobs(
             for job in jobs:
                 job.tracker = job.tracker or tracker_of(job.run, job.config.tracking)
             trackers = [job.tracker for job in jobs if job.tracker]
-            if "attention" in measures:
+            if "attention" in measures and any(tracker.takes_media for tracker in trackers):
                 own.append(AttentionImages(measures["attention"].schedule, trackers))
             if stack.step < configs[0].n_steps:
                 fit(task, data, own, [StoreLogger(writers, trackers)], catcher)

@@ -1,4 +1,4 @@
-"""How decided the attention pattern is."""
+"""How decided the attention pattern is, and what it looks like."""
 
 import torch
 import torch.nn.functional as F

@@ -221,7 +221,7 @@ FAMILIES = (
 def spectra() -> tuple[Panel, ...]:
     """The heat maps that W&B has no chart of; their readings are tables there."""
     panels = (panel for section in FAMILIES for panel in section.panels)
-    return tuple(p for p in panels if p.kind == "heatmap" and not p.is_on_wandb)
+    return tuple(panel for panel in panels if panel.kind == "heatmap")
 
 
 def sections(paper: str | None = None) -> tuple[Section, ...]:

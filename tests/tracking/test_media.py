@@ -198,3 +198,21 @@ def test_other_transformers_show_the_mean_over_examples_by_layer(tmp_path: Path)
     n_heads, length = config.model.n_heads, shapes["pattern/0"][0]
     assert shapes == {f"pattern/{layer}": (length, n_heads * (length + 1)) for layer in range(2)}
     assert caption.startswith("step 2: mean attention; query down")
+
+
+@pytest.mark.slow
+def test_a_run_that_diverges_shows_no_pattern_from_then_on_and_its_neighbour_all(
+    tmp_path: Path,
+) -> None:
+    kept = [Kept(), Kept()]
+    families = measures(attention=Schedule(dense=6))
+    calm, wild = (
+        run_config(init_seed=seed, kind="sgd", lr=lr, measures=families, n_steps=6)
+        for seed, lr in enumerate((0.05, 1e30))
+    )
+    trackers = iter(kept)
+    runs = train_stack([calm, wild], tmp_path, progress=False, tracker_of=lambda *_: next(trackers))
+    assert runs[1].status()["status"] == "diverged"
+    assert list(kept[0].shown) == [0, 1, 2, 3, 6]
+    last = runs[1].status()["step"]
+    assert list(kept[1].shown) == [step for step in kept[0].shown if step <= last]
