@@ -1,11 +1,29 @@
 """What a user may hand in: the error for what cannot be used, and the check of named choices."""
 
+from collections.abc import Collection
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 class InputError(ValueError):
     """Something that the user asked for and that cannot be. The message is one line."""
+
+
+def find_paper(name: str, papers: Collection[str], what: str) -> str:
+    """The paper that a user names, with ``-`` or ``_``.
+
+    Args:
+        name: As typed.
+        papers: Those there are.
+        what: What is asked for of it, in the plural.
+
+    Raises:
+        InputError: If there is no such paper; lists those there are.
+    """
+    found = name.replace("_", "-")
+    if found not in papers:
+        raise InputError(f"no {what} of a paper {name!r}; there are: {', '.join(papers)}")
+    return found
 
 
 def check_choices(config: Any, section: str = "") -> None:

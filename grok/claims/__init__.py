@@ -9,7 +9,7 @@ from importlib import import_module
 
 from grok.claims.claim import SEEDS
 from grok.claims.claim import Claim as Claim
-from grok.inputs import InputError
+from grok.inputs import InputError, find_paper
 
 PAPERS: dict[str, str] = {
     "inductive-bias": "grok.claims.inductive_bias",
@@ -29,9 +29,7 @@ def claims_of(paper: str) -> tuple[Claim, ...]:
     Raises:
         InputError: If there is no such paper; lists those there are.
     """
-    name = paper.replace("_", "-")
-    if name not in PAPERS:
-        raise InputError(f"no claims of a paper {paper!r}; there are: {', '.join(PAPERS)}")
+    name = find_paper(paper, PAPERS, "claims")
     found: tuple[Claim, ...] = import_module(PAPERS[name]).CLAIMS
     return tuple(sorted(found, key=_in_order))
 

@@ -30,6 +30,18 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def parse_seeds(text: str) -> list[int]:
+    """Seeds written with commas, each once.
+
+    Raises:
+        InputError: If one is no whole number.
+    """
+    seeds = listed(text)
+    if wrong := [seed for seed in seeds if not seed.isascii() or not seed.isdigit()]:
+        raise InputError(f"seeds={wrong[0]}: expected whole numbers, 0 or more, such as 456,789")
+    return list(dict.fromkeys(map(int, seeds)))
+
+
 def with_seeds(flags: Sequence[str], seeds: str | None) -> list[str]:
     """Flags of a sweep's runs, with the seeds of the option where it was given."""
     return [*flags, *([] if seeds is None else [f"--seeds={seeds}"])]

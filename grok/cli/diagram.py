@@ -19,6 +19,7 @@ from grok.cli.diagram_plan import (
 from grok.config import RunConfig, TrackingConfig
 from grok.inputs import InputError
 from grok.metrics.learning_phases import LAG
+from grok.report.palette import FORMATS
 from grok.runs import default_runs_dir
 from grok.sweep import Criterion, grid_of, read_sweep, run_local
 
@@ -122,9 +123,8 @@ def _check(options: Any) -> None:
         raise InputError(f"lag={options.lag} must be 1 or more")
     if options.ratio is not None and not 1 < options.ratio < math.inf:
         raise InputError(f"ratio={options.ratio}: allowed are numbers above 1")
-    endings = (".png", ".svg", ".pdf")
-    if options.plot is not None and options.plot.suffix not in endings:
-        raise InputError(f"plot={options.plot}: allowed endings are {', '.join(endings)}")
+    if options.plot is not None and options.plot.suffix not in FORMATS:
+        raise InputError(f"plot={options.plot}: allowed endings are {', '.join(FORMATS)}")
     if options.plot is not None and not options.plot.parent.is_dir():
         raise InputError(f"plot={options.plot}: {options.plot.parent} is not a directory")
 

@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from grok.cli.common import Parser, listed
+from grok.cli.common import Parser, parse_seeds
 from grok.inputs import InputError
+from grok.report.palette import FORMATS
 from grok.runs import default_runs_dir
 
 USAGE = """\
@@ -70,9 +71,7 @@ def _options(arguments: list[str]) -> Any:
     options.paper = options.paper.replace("_", "-")
     if options.smooth < 1:
         raise InputError(f"smooth={options.smooth} must be 1 or more")
-    if not all(seed.isdecimal() for seed in listed(options.seeds)):
-        raise InputError(f"seeds={options.seeds}: expected whole numbers, such as 456,789")
-    options.seeds = tuple(map(int, listed(options.seeds)))
+    options.seeds = tuple(parse_seeds(options.seeds))
     options.runs_dir = (options.runs_dir or default_runs_dir()).resolve()
     return options
 
@@ -98,8 +97,6 @@ def _draw(figure: Any, options: Any) -> bool:
 
 def _paths(name: str, options: Any) -> dict[str, Path]:
     """Where the files of a figure go, by ending."""
-    from grok.report.figures.draw import FORMATS
-
     stem = f"{options.paper.replace('-', '_')}_fig{name}"
     if options.figure == "all":
         folder = options.output or Path()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from grok.cli.common import with_seeds
 from grok.config import parse_run, run_key
-from grok.config.experiments import experiments
+from grok.config.experiments import named
 from grok.inputs import InputError
 from grok.runs import Run, RunStore, open_run
 from grok.tracking.panels import PAPERS
@@ -89,14 +89,14 @@ def _of_runs(title: str, runs: Callable[[], list[Run]], runs_dir: Path) -> Subje
 
 def _of_name(word: str, flags: Sequence[str], options: Any, may_be_absent: bool) -> Subject:
     """Of a sweep or an experiment."""
-    kinds = [kind for kind in ("sweeps", "configs") if _is_named(word, kind)]
-    if not kinds and Path(word).suffix not in (".yaml", ".yml"):
+    is_file = Path(word).suffix in (".yaml", ".yml")
+    kinds = [kind for kind in ("sweeps", "configs") if named(word, kind)]
+    if not kinds and not is_file:
         raise InputError(
             f"no run, sweep, experiment or paper {word!r}; `grok list runs`, `grok list sweeps` "
             "and `grok list experiments` show them"
         )
-    found = None
-    if "sweeps" in kinds or Path(word).suffix in (".yaml", ".yml"):
+    if "sweeps" in kinds or is_file:
         found = _of_sweep(word, flags, options)
         is_stored = sum(folder.is_dir() for folder in found.folders()) > 1
         if is_stored or "configs" not in kinds:
@@ -105,11 +105,6 @@ def _of_name(word: str, flags: Sequence[str], options: Any, may_be_absent: bool)
     if not run.dir.is_dir() and not may_be_absent:
         raise InputError(f"{word} is not stored in {options.runs_dir}; grok train {word}")
     return _of_run(run)
-
-
-def _is_named(word: str, kind: str) -> bool:
-    paper, _, name = word.replace("-", "_").rpartition("/")
-    return any(e.name == name and paper in ("", e.paper) for e in experiments(kind))
 
 
 def _of_sweep(word: str, flags: Sequence[str], options: Any) -> Subject:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from grok.cli.common import parse_seeds
 from grok.cli.pages import Subject
-from grok.cli.reproduce import parse_seeds
 from grok.runs import RunStore
 from grok.tracking.panels import PAPERS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grok.claims import PAPERS, Claim, select
-from grok.cli.common import GOES_ON, Parser, check_workers, complain, listed
+from grok.cli.common import GOES_ON, Parser, check_workers, complain, listed, parse_seeds
 from grok.inputs import InputError
 from grok.runs import default_runs_dir, plain
 
@@ -78,18 +78,6 @@ def _options(arguments: list[str]) -> Any:
     check_workers(options.workers)
     options.seeds = parse_seeds(options.seeds)
     return options
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Seeds written with commas, each once.
-
-    Raises:
-        InputError: If one is no whole number.
-    """
-    seeds = listed(text)
-    if wrong := [seed for seed in seeds if not seed.isascii() or not seed.isdigit()]:
-        raise InputError(f"seeds={wrong[0]}: expected whole numbers, 0 or more, such as 456,789")
-    return list(dict.fromkeys(map(int, seeds)))
 
 
 def _run(claims: Sequence[Claim], runs_dir: Path, options: Any) -> int:

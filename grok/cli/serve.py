@@ -119,8 +119,7 @@ def _token(host: str) -> str | None:
 
 
 def _greeting(server: Any, state: Path) -> str:
-    host, port = server.server_address[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    url = server.url
     key = f"${TOKEN}" if server.token else _ANY_KEY
     return (
         f"grok sweep serve on {url}, state in {state}. This is not W&B.\n"

@@ -50,7 +50,7 @@ def watch(arguments: list[str]) -> int:
     server = PageServer(live, options.host, options.port)
     with sigterm():
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        print(f"{subject.name} on {server.url} until Ctrl-C", file=sys.stderr, flush=True)
+        print(f"{subject.name} on {server.url}/ until Ctrl-C", file=sys.stderr, flush=True)
         if options.open:
             import webbrowser
 

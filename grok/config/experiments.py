@@ -56,14 +56,18 @@ def find_experiment(name: str, kind: str = "configs") -> Experiment:
         if not path.is_file():
             raise InputError(f"no such file: {name}")
         return Experiment(path.resolve().parent.name, path.stem, path)
-    paper, _, last = name.rpartition("/")
-    paper = paper.replace("-", "_")
-    known, what = experiments(kind), "sweep" if kind == "sweeps" else "experiment"
-    matches = [e for e in known if e.name == last and paper in ("", e.paper)]
+    what, matches = "sweep" if kind == "sweeps" else "experiment", named(name, kind)
     if not matches:
-        names = ", ".join(e.name for e in known) or f"none (no {kind} folder was found)"
+        names = ", ".join(e.name for e in experiments(kind)) or f"none (no {kind} folder was found)"
         raise InputError(f"no {what} named {name!r}; there are: {names}")
     if len(matches) > 1:
         names = " or ".join(f"{e.paper}/{e.name}" for e in matches)
         raise InputError(f"{name!r} is ambiguous; say {names}")
     return matches[0]
+
+
+def named(name: str, kind: str) -> list[Experiment]:
+    """Those that are called ``name`` or ``paper/name``, of every paper."""
+    paper, _, last = name.rpartition("/")
+    paper = paper.replace("-", "_")
+    return [e for e in experiments(kind) if e.name == last and paper in ("", e.paper)]

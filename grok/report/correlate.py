@@ -10,8 +10,9 @@ import polars as pl
 from grok.config.schema import with_seed
 from grok.keys import find_key
 from grok.report.ranks import ranks_with
-from grok.runs import Run, onsets
-from grok.runs.readings import merged, read_parts
+from grok.runs import Run
+from grok.runs.run import Series
+from grok.runs.summary import onsets_of
 
 _ARBITRARY = ("<head>", "<k>", "<i>", "<irrep>", "<frequency>")
 """Parts of a key that number what has no order or no counterpart in another run."""
@@ -35,7 +36,11 @@ class Predictors(NamedTuple):
 
 
 def predictors(
-    runs: Sequence[Run], at: int, event: str, wanted: Callable[[str], bool] = lambda key: True
+    runs: Sequence[Run],
+    at: int,
+    event: str,
+    wanted: Callable[[str], bool] = lambda key: True,
+    readings: Sequence[Mapping[str, Series]] | None = None,
 ) -> Predictors:
     """Rank correlation of each reading at a step with the onset of an event.
 
@@ -49,24 +54,26 @@ def predictors(
         at: The step.
         event: A name of :func:`grok.runs.onsets`, such as ``test_acc_99``.
         wanted: Which keys to use.
+        readings: All series of each run, where they are at hand; else they are read.
 
     Raises:
         ValueError: If there are under three runs, no onset of that name, no key that can be used,
             or a run ended before the onset of another, so that their order is not known.
     """
-    found = [_onset(run, event) for run in runs]
+    series = [run.all_series() for run in runs] if readings is None else readings
+    found = [_onset(each, event) for each in series]
     outcome = np.array([math.inf if step is None else float(step) for step in found])
     _check_order(runs, outcome)
-    readings = _common_readings(runs, at, wanted)
-    if not readings:
+    values = _common_readings(series, at, wanted)
+    if not values:
         raise ValueError(f"nothing was read at step {at} in all {len(runs)} runs, or all the same")
     ranks = ranks_with(
-        np.array(list(readings.values())), outcome, [with_seed(run.config, 0) for run in runs]
+        np.array(list(values.values())), outcome, [with_seed(run.config, 0) for run in runs]
     )
     table = pl.DataFrame(
         {
-            "key": list(readings),
-            "family": [_family(key) for key in readings],
+            "key": list(values),
+            "family": [_family(key) for key in values],
             **{name: getattr(ranks, name) for name in ("rho", "low", "high", "within")},
         }
     ).sort(pl.col("rho").abs(), descending=True, nulls_last=True)
@@ -80,8 +87,8 @@ def predictors(
     )
 
 
-def _onset(run: Run, event: str) -> int | None:
-    found = onsets(run)
+def _onset(readings: Mapping[str, Series], event: str) -> int | None:
+    found = onsets_of(readings)
     if event not in found:
         raise ValueError(f"no onset {event!r}; there are: {', '.join(found)}")
     return found[event]
@@ -100,10 +107,10 @@ def _check_order(runs: Sequence[Run], outcome: np.ndarray) -> None:
 
 
 def _common_readings(
-    runs: Sequence[Run], at: int, wanted: Callable[[str], bool]
+    series: Sequence[Mapping[str, Series]], at: int, wanted: Callable[[str], bool]
 ) -> dict[str, list[float]]:
     """Values by key of what every run has, with differences."""
-    rows = [_at(run, at) for run in runs]
+    rows = [_at(readings, at) for readings in series]
     keys = [key for key in rows[0] if all(key in row for row in rows[1:])] if rows else []
     found = {key: [row[key] for row in rows] for key in keys if _is_usable(key) and wanted(key)}
     return {
@@ -113,11 +120,10 @@ def _common_readings(
     }
 
 
-def _at(run: Run, at: int) -> Mapping[str, float]:
+def _at(readings: Mapping[str, Series], at: int) -> Mapping[str, float]:
     """What was read at a step."""
-    parts = read_parts(run.readings_dir)
-    here = merged(parts.filter(pl.col("step") == at))
-    return dict(zip(here["key"], here["value"], strict=True))
+    found = {key: values[steps == at] for key, (steps, values) in readings.items()}
+    return {key: float(values[0]) for key, values in found.items() if values.size}
 
 
 def _is_usable(key: str) -> bool:

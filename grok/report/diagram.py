@@ -12,12 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from grok.metrics.learning_phases import Phase
-from grok.report.palette import PHASES
+from grok.report.palette import FORMATS, PHASES
 from grok.runs import write_atomic
 from grok.sweep import Axis, Diagram
 
-FORMATS = (".png", ".svg", ".pdf")
-"""Endings of the files that can be drawn."""
 MOST_TICKS = 16
 """Values that an axis shows before some are left out."""
 

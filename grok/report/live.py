@@ -3,20 +3,18 @@
 import hashlib
 import json
 import re
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from socketserver import TCPServer
 from typing import Any
 
 from grok.inputs import InputError
 from grok.report.page.document import Page, plotly_js, render, warning
 from grok.runs import plain
-from grok.sweep.serve import is_loopback
+from grok.sweep.serve import AddressServer, is_loopback
 
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -98,7 +96,7 @@ def stamp_of(folders: Iterable[Path]) -> Stamp:
     return tuple(found)
 
 
-class PageServer(ThreadingHTTPServer):
+class PageServer(AddressServer):
     """Serves a live page to this machine.
 
     Args:
@@ -110,32 +108,14 @@ class PageServer(ThreadingHTTPServer):
         InputError: If other machines could reach the address, or the port cannot be had.
     """
 
-    daemon_threads = True
-
     def __init__(self, live: LivePage, host: str, port: int) -> None:
         if not is_loopback(host):
             raise InputError(f"host={host}: a page is shown to this machine only; try 127.0.0.1")
         self.live = live
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            super().__init__((host, port), PageHandler)
-        except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise InputError(f"{host}, port {port}: {why}; try another --port") from None
-
-    def server_bind(self) -> None:
-        """Bind, without the look-up of a name that may take a minute where there is no network."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        super().__init__(host, port, PageHandler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that leaves in the middle is no error of ours."""
-
-    @property
-    def url(self) -> str:
-        """Where the page is."""
-        host, port = self.server_address[:2]
-        return f"http://[{host!s}]:{port}/" if ":" in str(host) else f"http://{host!s}:{port}/"
 
     @cached_property
     def plotly(self) -> bytes:

@@ -3,7 +3,7 @@
 :mod:`grok.tracking.dashboard` makes a W&B workspace of the list.
 """
 
-from grok.inputs import InputError
+from grok.inputs import find_paper
 from grok.tracking.panel import Panel, Section
 
 PAPERS = {
@@ -236,8 +236,6 @@ def sections(paper: str | None = None) -> tuple[Section, ...]:
     """
     if paper is None:
         return CURVES, *FAMILIES
-    name = paper.replace("_", "-")
-    if name not in PAPERS:
-        raise InputError(f"no panels of a paper {paper!r}; there are: {', '.join(PAPERS)}")
+    name = find_paper(paper, PAPERS, "panels")
     shown = (panel for section in FAMILIES for panel in section.panels if name in panel.papers)
     return CURVES, Section(PAPERS[name], tuple(shown))

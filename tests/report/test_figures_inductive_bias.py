@@ -11,8 +11,9 @@ from matplotlib.patches import Rectangle
 
 from grok.report.figures import figures_of
 from grok.report.figures.base import Source
-from grok.report.figures.draw import FORMATS, draw_figure
+from grok.report.figures.draw import draw_figure
 from grok.report.figures.inductive_bias import published
+from grok.report.palette import FORMATS
 from grok.sweep import read_sweep
 from tests.report.placement_store import STEPS, fill, readings
 from tests.running import command

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 
 from grok.report.figures import figures_of
 from grok.report.figures.base import Source
-from grok.report.figures.draw import FORMATS, draw_figure
+from grok.report.figures.draw import draw_figure
 from grok.report.figures.norm_growth import published
 from grok.report.figures.norm_growth.saturation import FACTORS
+from grok.report.palette import FORMATS
 from grok.sweep import read_sweep
 from tests.report.norm_store import STEPS, dynamics, fill, fill_grids, growth, saturation, scales
 from tests.running import command

@@ -15,9 +15,9 @@ from grok.checkpoints import checkpoint_path, checkpoint_steps
 from grok.config import run_key
 from grok.report.figures import figures_of
 from grok.report.figures.base import Source
-from grok.report.figures.draw import FORMATS, draw_figure
+from grok.report.figures.draw import draw_figure
 from grok.report.figures.progress_measures import published
-from grok.report.palette import LINES, TEST, TRAIN
+from grok.report.palette import FORMATS, LINES, TEST, TRAIN
 from grok.runs import Run, write_status
 from grok.sweep import read_sweep
 from tests.claims.published_progress import EXCLUDED, RESTRICTED

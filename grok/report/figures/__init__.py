@@ -6,28 +6,20 @@ that are drawn in are named with their source beside them in the code.
 
 from importlib import import_module
 
-from grok.inputs import InputError
+from grok.inputs import find_paper
 from grok.report.figures.base import PaperFigure
-
-PAPERS = {
-    "inductive-bias": "grok.report.figures.inductive_bias",
-    "progress-measures": "grok.report.figures.progress_measures",
-    "effective-theory": "grok.report.figures.effective_theory",
-    "norm-growth": "grok.report.figures.norm_growth",
-}
-"""Papers that have figures, and where these are."""
+from grok.tracking.panels import PAPERS
 
 
 def figures_of(paper: str) -> dict[str, PaperFigure]:
     """The figures of a paper by name, in their order.
 
     Args:
-        paper: One of :data:`PAPERS`, with ``-`` or ``_``.
+        paper: One of :data:`grok.tracking.panels.PAPERS`, with ``-`` or ``_``.
 
     Raises:
         InputError: If there is no such paper; lists those there are.
     """
-    name = paper.replace("_", "-")
-    if name not in PAPERS:
-        raise InputError(f"no figures of a paper {paper!r}; there are: {', '.join(PAPERS)}")
-    return {figure.name: figure for figure in import_module(PAPERS[name]).FIGURES}
+    module = find_paper(paper, PAPERS, "figures").replace("-", "_")
+    figures = import_module(f"grok.report.figures.{module}").FIGURES
+    return {figure.name: figure for figure in figures}

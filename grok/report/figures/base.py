@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from grok.claims.claim import Arm as ClaimArm
 from grok.claims.evidence import ArmEvidence
 from grok.config import run_key
-from grok.runs import Run
+from grok.runs import DONE, Run
 from grok.sweep import SweepRun, read_sweep
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class Arm(NamedTuple):
     """Overrides; they leave one cell per seed."""
     n_steps: int = 10_000
     """Updates that the figure shows."""
+
+    @classmethod
+    def of(cls, label: str, runs: ClaimArm) -> "Arm":
+        """The runs of a claim under a label."""
+        return cls(label, runs.sweep, runs.flags, runs.n_steps)
 
 
 @dataclass
@@ -81,7 +87,7 @@ class Source:
         Those that did not come to an end are noted as missing, in one line.
         """
         cells = self._cells(sweep, flags)
-        left = sum(run.status()["status"] not in ("completed", "diverged") for _, run in cells)
+        left = sum(run.status()["status"] not in DONE for _, run in cells)
         if left:
             what = f"{left} of {len(cells)} runs of {sweep}"
             self.missing.append(Missing(what, self._command(sweep, flags)))

@@ -1,8 +1,7 @@
 """What the published figures are drawn with: style, curves with their seeds, and files."""
 
 import io
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -11,13 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from grok.claims.evidence import ArmEvidence, NotRun
+from grok.claims.evidence import ArmEvidence, NotRun, common
 from grok.report.figures.base import PaperFigure, Source
 from grok.report.palette import LINES, MPL_DASHES
-from grok.runs import write_atomic
-
-FORMATS = (".png", ".svg", ".pdf")
-"""Endings of the files that can be drawn."""
 
 _STYLE: dict[Any, Any] = {
     "font.size": 8.0,
@@ -47,7 +42,7 @@ def draw_figure(figure: PaperFigure, source: Source, endings: Sequence[str]) -> 
     Args:
         figure: Which.
         source: Its runs; notes what is missing.
-        endings: Of :data:`FORMATS`.
+        endings: Of :data:`grok.report.palette.FORMATS`.
 
     Returns:
         The bytes of a file by ending: the same for the same readings and versions.
@@ -62,11 +57,6 @@ def draw_figure(figure: PaperFigure, source: Source, endings: Sequence[str]) -> 
             canvas.savefig(buffer, format=ending[1:], dpi=150, metadata=_UNDATED[ending])
             found[ending] = buffer.getvalue()
     return found
-
-
-def save_figure(figure: PaperFigure, source: Source, path: Path) -> None:
-    """Draw a figure into a file, whole; its ending says which of :data:`FORMATS`."""
-    write_atomic(path, draw_figure(figure, source, [path.suffix])[path.suffix])
 
 
 def style_of(at: int) -> dict[str, Any]:
@@ -110,41 +100,13 @@ def draw_seeds(
     style = style_of(at)
     for steps, values in each:
         axes.plot(steps, smoothed(values, source.smooth), lw=0.5, alpha=0.45, **style)
-    steps = _shared([steps for steps, _ in each])
-    rows = np.array([smoothed(v[np.isin(s, steps)], source.smooth) for s, v in each])
+    steps, *shared = common(*each)
+    rows = np.array([smoothed(values, source.smooth) for values in shared])
     axes.fill_between(
         steps, rows.min(axis=0), rows.max(axis=0), color=style["color"], alpha=0.15, lw=0
     )
     axes.plot(steps, rows.mean(axis=0), label=label, **style)
     return True
-
-
-def _shared(each: Sequence[np.ndarray]) -> np.ndarray:
-    found = each[0]
-    for steps in each[1:]:
-        found = np.intersect1d(found, steps)
-    return found
-
-
-def draw_bars(
-    axes: Axes, values: Mapping[str, Sequence[float]], published: Mapping[str, float | int]
-) -> None:
-    """A bar for each name at the median of its values, each value a dot.
-
-    Infinite values, events that never came, are an open triangle at the top of the axes. What was
-    published is a black diamond beside the bar.
-    """
-    for at, (name, found) in enumerate(values.items()):
-        there = [x for x in found if np.isfinite(x)]
-        if there:
-            axes.bar(at, float(np.median(there)), color=LINES[at % len(LINES)], alpha=0.75)
-            axes.plot(np.full(len(there), at), there, ".", color="black", ms=3)
-        if len(there) < len(found):
-            transform = axes.get_xaxis_transform()
-            axes.plot([at], [0.97], "^", mfc="none", color="black", transform=transform)
-        if name in published:
-            axes.plot([at + 0.3], [published[name]], "D", color="black", ms=4)
-    axes.set_xticks(range(len(values)), list(values), rotation=30, ha="right")
 
 
 def mark_published(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from grok.claims.evidence import common
 from grok.keys import FAMILY_MEANINGS, KEYS, Key, find_key
 from grok.report.page.document import Section, escape
 from grok.report.page.plot import Plot, Trace, heat, line, step_axes
@@ -102,11 +103,11 @@ def definitions(rows: Iterable[Key]) -> Section:
 def _plot(panel: Panel, readings: Readings, marks: Marks, n_points: int) -> Plot | None:
     keys = panel.of(readings)
     if panel.kind == "heatmap":
-        return heat_plot(panel, readings, keys)
+        return _heat_plot(panel, readings, keys)
     # What was read at step 0 alone has no place on a logarithmic axis.
     is_log = panel.log_x and any((readings[key][0] > 0).any() for key in keys)
     data = [
-        line(*readings[key], key, at, n_points=n_points, is_log=is_log) | split_style(keys, at)
+        line(*readings[key], key, at, n_points=n_points, is_log=is_log) | _split_style(keys, at)
         for at, key in enumerate(keys)
     ]
     layout = step_axes(panel.title, log_x=is_log, log_y=panel.log_y)
@@ -116,7 +117,7 @@ def _plot(panel: Panel, readings: Readings, marks: Marks, n_points: int) -> Plot
     return Plot(slug(panel.title), panel.title, data, layout, meaning_note(keys))
 
 
-def split_style(keys: Sequence[str], at: int) -> Trace:
+def _split_style(keys: Sequence[str], at: int) -> Trace:
     """Colours of train and test where a panel has just these two; else none."""
     colours = {"train": TRAIN, "test": TEST}
     split = keys[at].rpartition("/")[2]
@@ -128,17 +129,15 @@ def split_style(keys: Sequence[str], at: int) -> Trace:
 _DASH = {"train": "dash", "test": "solid"}
 
 
-def heat_plot(panel: Panel, readings: Readings, keys: Sequence[str]) -> Plot | None:
+def _heat_plot(panel: Panel, readings: Readings, keys: Sequence[str]) -> Plot | None:
     """A spectrum over the steps: colour over the step and what the key counts."""
-    steps = readings[keys[0]][0]
-    for key in keys[1:]:
-        steps = np.intersect1d(steps, readings[key][0])
-    steps = steps[steps > 0]
-    if not steps.size:
+    steps, *rows = common(*(readings[key] for key in keys))
+    later = np.flatnonzero(steps > 0)
+    if not later.size:
         return None
-    chosen = np.unique(np.geomspace(1, steps.size, min(steps.size, MOST_COLUMNS)).astype(int)) - 1
-    steps = steps[chosen]
-    z = np.array([values[np.isin(at, steps)] for at, values in (readings[k] for k in keys)])
+    spread = np.geomspace(1, later.size, min(later.size, MOST_COLUMNS)).astype(int)
+    chosen = later[np.unique(spread) - 1]
+    steps, z = steps[chosen], np.array(rows)[:, chosen]
     numbers = np.array([int(key.rpartition("/")[2]) for key in keys])
     hover = "step %{x}<br>%{y}: %{z:.4g}<extra></extra>"
     layout = step_axes(panel.keys[0].rpartition("<")[2].rstrip(">"))

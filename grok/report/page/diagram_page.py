@@ -89,18 +89,14 @@ def _hover(diagram: Diagram, cells: pl.DataFrame) -> list[list[str]]:
     names = [name for name in _READINGS if name in cells.columns]
     n_seeds = len(cells) // diagram.phases.size
     rows = list(cells.select(names).iter_rows(named=True))
-    lines = ["<br>".join(f"{k} {_short(v)}" for k, v in row.items()) for row in rows[::n_seeds]]
-    if n_seeds > 1:
-        middle = [
-            "<br>".join(f"{k} {_each(rows[at : at + n_seeds], k)}" for k in names)
-            for at in range(0, len(rows), n_seeds)
-        ]
-        lines = middle
-    rows_of_places = _places(diagram.grid)
+    lines = [
+        "<br>".join(f"{name} {_each(rows[at : at + n_seeds], name)}" for name in names)
+        for at in range(0, len(rows), n_seeds)
+    ]
     width = diagram.phases.shape[1]
     return [
         [f"{place}<br>{line}" for place, line in zip(places, lines[at * width :], strict=False)]
-        for at, places in enumerate(rows_of_places)
+        for at, places in enumerate(_places(diagram.grid))
     ]
 
 

@@ -71,7 +71,7 @@ def render(page: Page, *, live: bool = False) -> str:
         live: Whether it is served and asks its server for news; Plotly is then the server's too.
     """
     # A "</script>" in a name would end the element that holds it.
-    known = {name: page.content()[name] for name in ("plots", "data")}
+    known = {"plots": [plot.spec() for plot in page.plots], "data": page.data}
     content = json.dumps(plain(known), allow_nan=False).replace("</", "<\\/")
     plotly = '<script src="plotly.js"></script>' if live else f"<script>{plotly_js()}</script>"
     return _SHELL.format(

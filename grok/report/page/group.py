@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from grok.claims.evidence import common
 from grok.config.key import flatten, to_dict
 from grok.config.schema import with_seed
 from grok.report.page.curves import Readings
@@ -58,9 +58,8 @@ class Group:
     def bundle(self, key: str) -> "Bundle":
         """One key of all members, on the steps at which each was read."""
         each = [member.readings[key] for member in self.members]
-        steps = reduce(np.intersect1d, (steps for steps, _ in each))
-        rows = [values[np.isin(at, steps)] for at, values in each]
-        return Bundle(each, steps, np.array(rows).reshape(len(each), steps.size))
+        steps, *rows = common(*each)
+        return Bundle(each, steps, np.array(rows))
 
 
 class Bundle(NamedTuple):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grok.report.page.plot import Plot, Trace, heat, packed
+from grok.report.snapshot import stored_snapshot
 from grok.runs import Run
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def network_plots(run: Run, frequencies: Sequence[int]) -> tuple[list[Plot], lis
     steps = checkpoint_steps(run)
     if not steps or run.config.problem not in ("pairs", "toy"):
         return [], []
-    snapshot = _snapshot(run, steps[-1])
+    snapshot = stored_snapshot(run, steps[-1])
     W_E = _embedding(run, snapshot)
     if W_E is None:
         return [], []
@@ -42,16 +43,6 @@ def network_plots(run: Run, frequencies: Sequence[int]) -> tuple[list[Plot], lis
     components = _components(W_E, steps[-1])
     embedding = [*circles, *([components] if components else [])]
     return embedding, _attention(run, snapshot) if snapshot.has("scores") else []
-
-
-def _snapshot(run: Run, step: int) -> "Snapshot":
-    """The run as it was at a step, for any measure."""
-    from grok.checkpoints import checkpoint_path, load_checkpoint
-    from grok.training import Stack, problem_of, show
-
-    stack = Stack(problem_of([run.config]))
-    show(stack, 0, step, load_checkpoint(checkpoint_path(run, step)).parameters)
-    return stack.snapshot()
 
 
 def _embedding(run: Run, snapshot: "Snapshot") -> np.ndarray | None:
@@ -92,6 +83,9 @@ def _points(x: np.ndarray, y: np.ndarray, order: np.ndarray | None = None) -> Tr
     trace |= {"text": names, "textposition": "top center", "showlegend": False}
     trace |= {"line": {"width": 0.6, "color": "#9AA0A6"}}
     trace |= {"marker": {"size": 7, "color": packed(order), "colorscale": "Viridis"}}
+    # dark marks show on a dark page, and names at the rim are not cut off
+    trace["marker"]["line"] = {"width": 0.7, "color": "#9AA0A6"}
+    trace["cliponaxis"] = False
     return trace | {"hovertemplate": "%{text}: (%{x:.3g}, %{y:.3g})<extra></extra>"}
 
 

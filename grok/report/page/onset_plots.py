@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from grok.report.page.group import Group
-from grok.report.page.plot import Plot, Trace, packed, step_axes
-from grok.report.palette import DASHES, LINES
+from grok.report.page.plot import Plot, Trace, line_style, packed, step_axes
+from grok.report.palette import LINES
 
 
 def onset_plots(groups: Sequence[Group]) -> list[Plot]:
@@ -52,9 +52,8 @@ def _share(groups: Sequence[Group]) -> Plot:
     data = []
     for at, group in enumerate(groups):
         steps, share = survival(group)
-        style = {"color": LINES[at % len(LINES)], "dash": DASHES[at // len(LINES) % len(DASHES)]}
         trace = {"type": "scatter", "mode": "lines", "name": group.name}
-        trace |= {"line": style | {"shape": "hv"}, "x": packed(steps), "y": packed(share)}
+        trace |= {"line": line_style(at) | {"shape": "hv"}, "x": packed(steps), "y": packed(share)}
         data.append(trace)
     layout = step_axes("share that has generalised")
     layout["yaxis"]["range"] = [-0.03, 1.03]

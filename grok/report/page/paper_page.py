@@ -19,7 +19,7 @@ def paper_page(paper: str, title: str, results: Sequence[Result], runs_dir: Path
     """Claims and figures of a paper, by what is stored.
 
     Args:
-        paper: One of :data:`grok.report.figures.PAPERS`.
+        paper: One of :data:`grok.tracking.panels.PAPERS`.
         title: Authors and year.
         results: Its claims, judged.
         runs_dir: Run store, for the figures.

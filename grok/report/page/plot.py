@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from grok.report.page.thin import MOST_POINTS, thin
-from grok.report.palette import DASHES, LINES
+from grok.report.palette import DASHES, LINES, line_marks
 
 Trace = dict[str, Any]
 
@@ -68,7 +68,6 @@ def line(
     *,
     n_points: int = MOST_POINTS,
     is_log: bool = True,
-    **more: Any,
 ) -> Trace:
     """A curve over the steps, with so many points at most.
 
@@ -81,15 +80,19 @@ def line(
         at: Number of its colour and dash.
         n_points: How many points are left.
         is_log: Whether the axis of steps is logarithmic.
-        more: Fields of the trace that differ.
     """
     if is_log:
         steps, values = steps[steps > 0], values[steps > 0]
     steps, values = thin(steps, values, n_points, is_log=is_log)
-    style = {"color": LINES[at % len(LINES)], "dash": DASHES[at // len(LINES) % len(DASHES)]}
     mode = "lines" if len(steps) > _FEW else "lines+markers"
-    trace = {"type": "scatter", "mode": mode, "name": name, "line": style | {"width": 1.6}}
-    return trace | {"x": packed(steps), "y": packed(values)} | more
+    trace = {"type": "scatter", "mode": mode, "name": name, "line": line_style(at) | {"width": 1.6}}
+    return trace | {"x": packed(steps), "y": packed(values)}
+
+
+def line_style(at: int) -> dict[str, Any]:
+    """Colour and dash of the line with that number."""
+    colour, dash = line_marks(at)
+    return {"color": colour, "dash": DASHES[dash]}
 
 
 def step_axes(title: str, *, log_x: bool = True, log_y: bool = False) -> dict[str, Any]:
@@ -122,9 +125,10 @@ def upright(step: int | float, words: str, place: int = 0) -> tuple[dict[str, An
 def band(
     first: int | float, last: int | float, words: str, at: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A stretch of a logarithmic axis of steps with a name at its foot."""
+    """A stretch of a logarithmic axis of steps with a name at its foot, one word a line."""
     shape = {"type": "rect", "x0": first, "x1": last, "y0": 0, "y1": 1, "yref": "paper"}
     shape |= {"fillcolor": LINES[at], "opacity": 0.1, "line": {"width": 0}, "layer": "below"}
     middle = float((np.log10(first) + np.log10(last)) / 2)
-    note = {"x": middle, "y": 0.01, "yref": "paper", "text": words, "showarrow": False}
+    note = {"x": middle, "y": 0.01, "yref": "paper", "text": words.replace(" ", "<br>")}
+    note |= {"showarrow": False}
     return shape, note | {"yanchor": "bottom", "font": {"size": 10}}

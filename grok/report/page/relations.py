@@ -44,10 +44,9 @@ def _value(member: Member, column: str) -> Any:
     return float(f"{value:.5g}") if math.isfinite(value) else None
 
 
-def against_section(store: Store, members: Sequence[Member]) -> Section:
+def against_section(axes: Sequence[str], columns: Sequence[str]) -> Section:
     """Two menus and a plot that the page's script draws."""
-    columns = numbers_of_runs(store, members)["columns"]
-    first = store.axes[0] if store.axes else "onset/train_acc_99"
+    first = axes[0] if axes else "onset/train_acc_99"
     menus = "".join(
         f'<label>{name} <select name="{name}">{_options(columns, chosen)}</select></label>'
         for name, chosen in (("x", first), ("y", "onset/test_acc_99"))
@@ -74,7 +73,8 @@ def early_section(members: Sequence[Member]) -> Section:
             raise ValueError("no step up to 1,000 was read in every run")
         if not any(member.onset["test_acc_99"] for member in members):
             raise ValueError("no run has come to a test accuracy of 0.99")
-        found = predictors([member.run for member in members], at, "test_acc_99")
+        readings = [member.readings for member in members]
+        found = predictors([m.run for m in members], at, "test_acc_99", readings=readings)
     except ValueError as error:
         return Section("early", "Early readings and the onset", words=f"<p>{escape(error)}.</p>")
     best = found.table.head(20).reverse()

@@ -12,7 +12,7 @@ from grok.report.page.group import Group, Member, Store, grouped, short
 from grok.report.page.onset_plots import onset_plots
 from grok.report.page.plot import Plot, Trace, line, step_axes
 from grok.report.page.relations import against_section, early_section, numbers_of_runs
-from grok.report.palette import LINES, SVG_DASHES, TEST, TRAIN
+from grok.report.palette import LINES, SVG_DASHES, TEST, TRAIN, line_marks
 from grok.runs import DONE, Run
 from grok.tracking.panel import Panel
 
@@ -34,16 +34,16 @@ def sweep_page(title: str, runs: Sequence[tuple[dict[str, Any] | None, Run]]) ->
     if not members:
         return Page(title, "sweep", _head(store, members), [])
     curves, keys = _measures(store.groups)
+    data = numbers_of_runs(store, members)
     sections = [
         Section("groups", "Groups", words=_table(store)),
         Section("grokking", "Grokking curves", _multiples(store.groups)),
         Section("onsets", "Onset of generalisation", onset_plots(store.groups)),
-        against_section(store, members),
+        against_section(store.axes, data["columns"]),
         early_section(members),
         *curves,
         definitions(rows_of(keys)),
     ]
-    data = numbers_of_runs(store, members)
     return Page(title, "sweep", _head(store, members), sections, data)
 
 
@@ -82,9 +82,8 @@ def _table(store: Store) -> str:
 
 def _swatch(group: Group) -> str:
     """The number of a group with the line that stands for it in every plot."""
-    at = group.number - 1
-    colour, dash = LINES[at % len(LINES)], SVG_DASHES[at // len(LINES) % len(SVG_DASHES)]
-    style = f'stroke="{colour}" stroke-width="3" stroke-dasharray="{dash}"'
+    colour, dash = line_marks(group.number - 1)
+    style = f'stroke="{colour}" stroke-width="3" stroke-dasharray="{SVG_DASHES[dash]}"'
     svg = f'<svg width="34" height="8" aria-hidden="true"><path d="M0 4H34" {style}/></svg>'
     return f"{svg} {group.number}"
 
@@ -143,7 +142,8 @@ def _pale(colour: str) -> str:
 
 def _measures(groups: Sequence[Group]) -> tuple[list[Section], list[str]]:
     """Every panel that a group has readings of: its median by group, and the range."""
-    keys = set().union(*(group.common_keys() for group in groups))
+    keys_of = {group.number: group.common_keys() for group in groups}
+    keys = set().union(*keys_of.values())
     panels = [(title, panel) for title, each in panels_of(keys) for panel in each]
     lines = [(t, p) for t, p in panels if p.kind == "line"]
     n_lines = 3 * sum(len(panel.of(keys)) * len(groups) for _, panel in lines)
@@ -152,7 +152,8 @@ def _measures(groups: Sequence[Group]) -> tuple[list[Section], list[str]]:
     used: list[str] = []
     for title, panel in lines:
         for key in [key for key in panel.of(keys) if key not in used]:
-            found.setdefault(title, []).append(_overlay(panel, key, groups, n_points))
+            mine = [group if key in keys_of[group.number] else None for group in groups]
+            found.setdefault(title, []).append(_overlay(panel, key, mine, n_points))
             used.append(key)
     sections = [
         Section(slug(title), title, plots, is_closed=title.startswith("More readings"))
@@ -161,11 +162,11 @@ def _measures(groups: Sequence[Group]) -> tuple[list[Section], list[str]]:
     return sections, used
 
 
-def _overlay(panel: Panel, key: str, groups: Sequence[Group], n_points: int) -> Plot:
-    """One key: a line for each group."""
+def _overlay(panel: Panel, key: str, groups: Sequence[Group | None], n_points: int) -> Plot:
+    """One key: a line for each group, but those (None) that were not all read for it."""
     data: list[Trace] = []
     for at, group in enumerate(groups):
-        if key not in group.common_keys():
+        if group is None:
             continue
         bundle = group.bundle(key)
         if not bundle.steps.size:

@@ -5,8 +5,9 @@ keeps what it knows in one SQLite file. It needs the standard library alone (a b
 W&B's engine ``sweeps``).
 """
 
+from grok.sweep.serve.address import AddressServer as AddressServer
+from grok.sweep.serve.address import is_loopback as is_loopback
 from grok.sweep.serve.http import SweepServer as SweepServer
-from grok.sweep.serve.http import is_loopback as is_loopback
 from grok.sweep.serve.ledger import Ledger as Ledger
 from grok.sweep.serve.ledger import values_of as values_of
 from grok.sweep.serve.queue import Queue as Queue

@@ -10,12 +10,11 @@ import sqlite3
 import sys
 from base64 import b64decode
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
-from socketserver import TCPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from grok.inputs import InputError
+from grok.sweep.serve.address import AddressServer, is_loopback
 from grok.sweep.serve.graphql import answer
 from grok.sweep.serve.queue import Queue, Unknown
 from grok.sweep.serve.record import take_stream
@@ -36,7 +35,7 @@ class _Refused(Exception):
         self.status = status
 
 
-class SweepServer(ThreadingHTTPServer):
+class SweepServer(AddressServer):
     """Answers W&B's client; one thread per connection.
 
     Args:
@@ -51,8 +50,6 @@ class SweepServer(ThreadingHTTPServer):
         InputError: If there is no token where one is needed, or the port cannot be had.
     """
 
-    daemon_threads = True
-
     def __init__(
         self,
         queue: Queue,
@@ -64,17 +61,7 @@ class SweepServer(ThreadingHTTPServer):
         if token is None and not is_loopback(host):
             raise InputError(f"host={host} is open to other machines, so a token is needed")
         self.queue, self.token = queue, token
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            super().__init__((host, port), handler or Handler)
-        except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise InputError(f"{host}, port {port}: {why}; try another --port") from None
-
-    def server_bind(self) -> None:
-        """Bind, without the look-up of a name that may take a minute where there is no network."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        super().__init__(host, port, handler or Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that leaves in the middle is no error of ours."""
@@ -87,14 +74,6 @@ def _commands(found: dict[str, Any] | None) -> list[dict[str, Any]]:
     """What an answer to an agent's heartbeat tells it to do."""
     heartbeat = ((found or {}).get("data") or {}).get("agentHeartbeat") or {}
     return json.loads(heartbeat.get("commands", "[]"))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address; of names only localhost counts."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -8,6 +8,7 @@ from grok.report.figures.draw import legend_below
 from grok.report.figures.inductive_bias import published
 from grok.report.figures.inductive_bias.panels import (
     N_STEPS,
+    against,
     curves,
     placements,
     reached,
@@ -15,7 +16,7 @@ from grok.report.figures.inductive_bias.panels import (
     settled,
     stored,
 )
-from grok.report.figures.inductive_bias.placement import FOUR
+from grok.report.figures.inductive_bias.placement import FOUR, of_both
 
 _RANK, _ALPHA = "compress/effective_rank/test", "compress/alpha/test"
 
@@ -42,13 +43,12 @@ def placement(canvas: Figure, source: Source) -> None:
     for (left, right), (key, name, points, known) in zip(axes, rows, strict=True):
         curves(left, source, drawn, key, points)
         left.set(ylabel=name)
-        pairs = [
-            (arm, x, y)
-            for arm in drawn
-            if (x := reached(source, arm, "acc/test", 0.995)) is not None
-            and (y := settled(source, arm, key)) is not None
-        ]
-        scatter(right, pairs, {n: (published.ACCURACY_TIMES[n], known[n]) for n in FOUR})
+        pairs = against(
+            drawn,
+            lambda arm: reached(source, arm, "acc/test", 0.995),
+            lambda arm, key=key: settled(source, arm, key),
+        )
+        scatter(right, pairs, of_both(published.ACCURACY_TIMES, known))
         right.set(xlabel="step of test accuracy 0.995", ylabel="step within 10 % of minimum")
     for letter, each in zip(("a", "c, effective rank", "b", "c, exponent"), axes.flat, strict=True):
         each.set_title(letter)

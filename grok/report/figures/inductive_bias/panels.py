@@ -48,7 +48,7 @@ def stored(source: Source, arms: Mapping[str, ClaimArm], label: str = "{}") -> l
     found = []
     for at, (name, arm) in enumerate(arms.items()):
         text = label.format(name)
-        evidence = source.arm(Arm(text, arm.sweep, arm.flags, arm.n_steps))
+        evidence = source.arm(Arm.of(text, arm))
         if evidence is not None:
             found.append(Drawn(at, name, text, evidence))
     return found
@@ -131,6 +131,14 @@ def reached(
         return Onset(mean, [float(x) for x in seeds.array])
 
     return _or_missing(source, arm, key, find)
+
+
+def against(
+    drawn: Sequence[Drawn], x: Callable[[Drawn], Onset | None], y: Callable[[Drawn], Onset | None]
+) -> list[tuple[Drawn, Onset, Onset]]:
+    """Two onsets of each arm that was read for both."""
+    found = ((arm, x(arm), y(arm)) for arm in drawn)
+    return [(arm, a, b) for arm, a, b in found if a is not None and b is not None]
 
 
 def settled(source: Source, arm: Drawn, key: str) -> Onset | None:

@@ -10,6 +10,7 @@ from grok.report.figures.base import Source, figure
 from grok.report.figures.draw import legend_below, say_missing, style_of
 from grok.report.figures.inductive_bias import published
 from grok.report.figures.inductive_bias.panels import (
+    against,
     bars,
     curves,
     losses,
@@ -79,18 +80,18 @@ def fourier(canvas: Figure, source: Source) -> None:
     loss.set_title("a")
     curves(energy, source, drawn, "fourier/c", published.FOURIER)
     energy.set(title="b", ylabel="C_Fourier")
-    pairs = [
-        (arm, x, y)
-        for arm in drawn
-        if (x := reached(source, arm, "acc/test", 0.995)) is not None
-        and (y := reached(source, arm, "fourier/c", 1.0)) is not None
-    ]
-    scatter(both, pairs, _pairs(published.ACCURACY_TIMES, published.FOURIER_TIMES))
+    pairs = against(
+        drawn,
+        lambda arm: reached(source, arm, "acc/test", 0.995),
+        lambda arm: reached(source, arm, "fourier/c", 1.0),
+    )
+    scatter(both, pairs, of_both(published.ACCURACY_TIMES, published.FOURIER_TIMES))
     both.set(title="c", xlabel="step of test accuracy 0.995", ylabel="step of C_Fourier 1")
     legend_below(canvas, [loss, energy], 5)
 
 
-def _pairs(x: dict[str, int], y: dict[str, int]) -> dict[str, tuple[int, int]]:
+def of_both(x: dict[str, int], y: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """Two published times of each placement."""
     return {name: (x[name], y[name]) for name in FOUR}
 
 

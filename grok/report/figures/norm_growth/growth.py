@@ -11,7 +11,7 @@ from grok.claims.norm_growth.published import t5_norms
 from grok.report.figures.base import Arm, Source, figure, with_runs
 from grok.report.figures.draw import draw_seeds, say_missing, style_of
 from grok.report.figures.norm_growth import published
-from grok.report.figures.norm_growth.arms import arm, placements
+from grok.report.figures.norm_growth.arms import placements
 from grok.report.palette import MPL_DASHES
 
 COSINE = "dir/cos_prev/encoder"
@@ -53,8 +53,8 @@ def alignment(canvas: Figure, source: Source) -> None:
     _draw_t5(axes[0, 0], published.T5_STEPS, published.T5_ALIGNMENT)
     _draw_t5(axes[1, 0], published.T5_STEPS, published.T5_STEP_SIZE)
     arms = [
-        arm("constant rate, decay 0.01", placed("sublayer_ln")),
-        arm("rate 1/√t, no decay", scheduled("adamw", 1e-3, falls=True)),
+        Arm.of("constant rate, decay 0.01", placed("sublayer_ln")),
+        Arm.of("rate 1/√t, no decay", scheduled("adamw", 1e-3, falls=True)),
     ]
     _draw_arms(axes[0, 1], source, arms, "align/theta_delta/encoder")
     _draw_arms(axes[1, 1], source, arms, "norm/delta/encoder")
@@ -98,9 +98,7 @@ def _draw_t5(
 def _draw_arms(axes: Axes, source: Source, arms: Sequence[Arm], key: str) -> None:
     """A key over the steps, a curve an arm."""
     for at, (each, evidence) in enumerate(with_runs(source, arms)):
-        n_before = len(axes.lines)
         draw_seeds(axes, evidence, key, at, each.label, source)
-        _dash(axes, n_before, at)
     if not axes.lines:
         say_missing(axes)
 

@@ -1,7 +1,5 @@
 """Figure 3: what saturated heads attend to."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +11,6 @@ from grok.report.figures.base import Arm, Source, figure, with_runs
 from grok.report.figures.draw import mark_published, say_missing, style_of
 from grok.report.figures.norm_growth import published
 from grok.report.figures.norm_growth.arms import placements
-from grok.report.palette import MPL_DASHES
 
 BINS: list[float] = np.linspace(0, 1.05, 22).tolist()
 _PANELS = (
@@ -57,9 +54,10 @@ def _draw_shares(
         source.lacks(f"{what.label}: {key}", f"{error}: {source.command(what)}")
         return
     values = np.ravel(each) / unit
-    style: dict[str, Any] = style_of(at) | {"linestyle": MPL_DASHES[at]}
     weights = np.full(len(values), 1 / len(values))
-    axes.hist(values, BINS, weights=weights, histtype="step", lw=1.3, label=what.label, **style)
+    axes.hist(
+        values, BINS, weights=weights, histtype="step", lw=1.3, label=what.label, **style_of(at)
+    )
 
 
 def _draw_modes(axes: np.ndarray) -> None:

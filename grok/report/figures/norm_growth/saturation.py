@@ -113,5 +113,6 @@ def _draw_readings(
 
 def _say_ours_missing(*panels: Axes) -> None:
     for axes in panels:
-        words = f"ours not run: {', '.join(PLACEMENTS)}"
-        axes.text(0.5, 0.6, words, transform=axes.transAxes, ha="center", color="#7F7F7F")
+        words = f"ours not run:\n{', '.join(PLACEMENTS)}"
+        grey: dict[str, Any] = {"ha": "right", "va": "center", "color": "#7F7F7F"}
+        axes.text(0.98, 0.31, words, transform=axes.transAxes, **grey)

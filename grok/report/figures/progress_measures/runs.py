@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from grok.claims.evidence import ArmEvidence
 from grok.report.figures.base import Arm, Source
+from grok.report.snapshot import stored_snapshot
 
 if TYPE_CHECKING:
     from grok.measures.snapshot import Snapshot
@@ -61,13 +62,9 @@ def _last_network(run: "Run") -> Ended:
     Raises:
         ValueError: If there is none, or it is damaged.
     """
-    # torch takes seconds to import, which figures of readings need not wait for
-    from grok.checkpoints import checkpoint_path, checkpoint_steps, load_checkpoint
-    from grok.training import Stack, problem_of, show
+    from grok.checkpoints import checkpoint_steps  # brings torch
 
     steps = [step for step in checkpoint_steps(run) if step <= END]
     if not steps:
         raise ValueError(f"{run.key} has no checkpoint")
-    stack = Stack(problem_of([run.config]))
-    show(stack, 0, steps[-1], load_checkpoint(checkpoint_path(run, steps[-1])).parameters)
-    return Ended(steps[-1], stack.snapshot())
+    return Ended(steps[-1], stored_snapshot(run, steps[-1]))
