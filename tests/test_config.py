@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grok.config import (
@@ -109,6 +109,20 @@ def test_a_schedule_is_the_union_of_its_rules() -> None:
 def test_ten_steps_per_decade_are_evenly_spaced_on_a_logarithmic_axis() -> None:
     due = [t for t in range(100, 1001) if Schedule(every=0, per_decade=10).is_due(t)]
     assert due == [100, 126, 158, 200, 251, 316, 398, 501, 631, 794, 1000]
+
+
+MARKS = (1, 2, 3, 6, 10, 18, 32, 56, 100, 178, 316)
+
+
+@settings(max_examples=25, deadline=None)
+@given(schedule=SCHEDULES)
+def test_a_landmark_is_the_first_due_step_from_each_of_four_marks_a_decade(
+    schedule: Schedule,
+) -> None:
+    due = [step for step in range(501) if schedule.is_due(step)]
+    firsts = {next((step for step in due if step >= mark), 0) for mark in MARKS}
+    expected = sorted(firsts | {0}) if due else []
+    assert [step for step in range(501) if schedule.is_landmark(step)] == expected
 
 
 def test_a_schedule_without_rules_reads_nothing_not_even_the_initialisation() -> None:

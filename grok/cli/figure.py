@@ -15,8 +15,8 @@ usage: grok figure PAPER FIGURE [...]
 A figure of a paper, drawn from the runs that are stored, with the published values drawn in. It
 trains nothing: what is missing is listed with the command that makes it.
 
-PAPER is inductive-bias, progress-measures or norm-growth. FIGURE is a number such
-as 5, or `all`; without it the figures of the paper are listed.
+PAPER is inductive-bias, norm-growth, effective-theory or progress-measures. FIGURE is a number
+such as 5 or 6a, or `all`; without it the figures of the paper are listed.
 
   -o, --output=FILE  where to (default: PAPER_figFIGURE.png here); .png, .svg or .pdf. With `all` a
                      folder, which gets all three of each
@@ -45,8 +45,6 @@ def figure(arguments: list[str]) -> int:
     from grok.report.figures import figures_of
 
     figures = figures_of(options.paper)
-    if not figures:
-        raise InputError(f"no figure of {options.paper} is drawn so far")
     if options.figure is None:
         for name, each in figures.items():
             print(f"{name:<6}{each.title}")

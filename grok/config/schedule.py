@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+LANDMARKS = 4
+"""Landmarks in each factor of ten of the steps."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -32,6 +35,17 @@ class Schedule:
             or (self.every > 0 and step % self.every == 0)
             or step in self._log_spaced(step)
         )
+
+    def is_landmark(self, step: int) -> bool:
+        """Whether this step is one of the few for what is too large to be kept of every reading.
+
+        These are step 0 and, for each of four log-spaced steps a decade (1, 2, 3, 6, 10, ...), the
+        first step at or after it that is due.
+        """
+        if step == 0 or not self.is_due(step):
+            return self.is_due(step)
+        marks = Schedule(every=0, per_decade=LANDMARKS)._log_spaced(step)
+        return self.next_due(max(mark for mark in marks if mark <= step) - 1) == step
 
     def next_due(self, step: int) -> int | None:
         """First due step after ``step``; None when there is none."""

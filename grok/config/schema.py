@@ -156,6 +156,9 @@ class TrackingConfig:
     """W&B group; empty is the experiment's name."""
     tags: tuple[str, ...] = ()
     """W&B tags."""
+    media: bool = True
+    """Whether spectra, as tables, and images of the attention patterns are in the copy, of step 0
+    and about four steps a decade."""
 
     def __post_init__(self) -> None:
         """Refuse an unknown mode."""

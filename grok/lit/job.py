@@ -11,6 +11,7 @@ import torch
 from grok.checkpoints import Checkpoint, checkpoint_path, checkpoint_steps, latest_checkpoint
 from grok.config import RunConfig, run_key
 from grok.lit.keeper import Keeper, Series, has_generalised
+from grok.lit.media import track_spectra
 from grok.lit.replay import lacking
 from grok.runs import (
     DONE,
@@ -142,6 +143,7 @@ def end(job: Job, status: Any, step: int, **extra: Any) -> None:
     job.ended = status
     if job.tracker is None:
         return
+    track_spectra(job.tracker, job.run)
     job.tracker.summary(tracked_summary(job.run))
     job.tracker.finish(0 if job.is_over else 128 + extra["signal"] if "signal" in extra else 1)
 

@@ -14,6 +14,7 @@ from grok.lit.families import measure_callbacks
 from grok.lit.job import Job, conclude, fail, forget
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
+from grok.lit.media import AttentionImages
 from grok.lit.module import BlockDataModule, Blocks, StackTask
 from grok.lit.progress import ProgressLine
 from grok.lit.reading import MeasureCallback
@@ -150,8 +151,9 @@ def _train_jobs(
     with SignalCatcher() as catcher:
         writers = [job.writer for job in jobs]
         keeper = Keeper(writers, [job.lock for job in jobs], configs)
-        measures = [c for c in measure_callbacks(configs[0]).values() if not c.is_afterwards]
-        own = [*measures, *callbacks, keeper]
+        found = measure_callbacks(configs[0])
+        measures = {name: c for name, c in found.items() if not c.is_afterwards}
+        own = [*measures.values(), *callbacks, keeper]
         if progress:
             own.append(ProgressLine(writers, configs[0].n_steps, jobs[0].run.key))
         task = StackTask(stack, lambda: catcher.is_caught() or is_sparse(stack))
@@ -159,9 +161,11 @@ def _train_jobs(
         try:
             for job in jobs:
                 job.tracker = job.tracker or tracker_of(job.run, job.config.tracking)
-            logger = StoreLogger(writers, [job.tracker for job in jobs if job.tracker])
+            trackers = [job.tracker for job in jobs if job.tracker]
+            if "attention" in measures and any(tracker.takes_media for tracker in trackers):
+                own.append(AttentionImages(measures["attention"].schedule, trackers))
             if stack.step < configs[0].n_steps:
-                fit(task, data, own, [logger], catcher)
+                fit(task, data, own, [StoreLogger(writers, trackers)], catcher)
             for index, job in enumerate(jobs):
                 if catcher.caught is None and is_unfinished(stack, index):
                     job.go_on()

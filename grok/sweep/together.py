@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from grok.config import RunConfig, TrackingConfig, flatten, run_key, to_dict
 from grok.lit.job import tracked_summary
 from grok.lit.loggers import curves
+from grok.lit.media import track_spectra
 from grok.lit.signals import Interrupted, SignalCatcher
 from grok.lit.train import train_stack
 from grok.runs import Run, RunLocked, RunStore
@@ -39,7 +40,7 @@ def train_together(
 
     Under a W&B agent all of them are one W&B run, the agent's: it shows the mean over the runs,
     what they have stored before included, and a table of them; as its config, a list where they
-    differ. Otherwise each has its own.
+    differ. Spectra and images it has of a lone run only. Otherwise each has its own.
 
     Args:
         configs: The runs; of two with the same key the first is taken.
@@ -125,6 +126,8 @@ def _as_one(
         shared.end_all()
         if len(runs) > 1:
             tracker.table("runs", [_row(run) for run in runs])
+        else:
+            track_spectra(tracker, runs[0])
         tracker.summary(_summary([tracked_summary(run) for run in runs]))
         tracker.finish(exit_code)
 

@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import UInt8
+
 from grok.config import RunConfig
+
+Pixels = UInt8[np.ndarray, "row col"]
+"""A grey image: 0 is black, 255 white."""
 
 
 @runtime_checkable
@@ -41,6 +47,11 @@ class Tracker(Protocol):
         """Where the copy is, a page or a directory; None if there is no copy."""
         ...
 
+    @property
+    def takes_media(self) -> bool:
+        """Whether spectra and images are of use to it; where not, they need not be made."""
+        ...
+
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Take the readings of one step."""
         ...
@@ -53,6 +64,10 @@ class Tracker(Protocol):
         """Take a table, whose rows have the same columns."""
         ...
 
+    def images(self, step: int, images: Mapping[str, Pixels], caption: str) -> None:
+        """Take images of one step, all with the same caption."""
+        ...
+
     def finish(self, exit_code: int) -> None:
         """Close the copy; 0 means that the run is done."""
         ...
@@ -63,6 +78,7 @@ class NoTracker:
 
     url: str | None = None
     where: str | None = None
+    takes_media: bool = False
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Do nothing."""
@@ -71,6 +87,9 @@ class NoTracker:
         """Do nothing."""
 
     def table(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Do nothing."""
+
+    def images(self, step: int, images: Mapping[str, Pixels], caption: str) -> None:
         """Do nothing."""
 
     def finish(self, exit_code: int) -> None:

@@ -31,7 +31,8 @@ class Panel:
     papers: tuple[str, ...] = ()
     """Papers of the list whose figures or tables show it."""
     is_on_wandb: bool = True
-    """False for readings of the run store alone: spectra, and what is read when a run has ended."""
+    """False for what is no curve there: spectra, which are tables, and what is read when a run has
+    ended, which is in the run store alone."""
 
     @property
     def family(self) -> str:

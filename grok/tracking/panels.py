@@ -218,6 +218,12 @@ FAMILIES = (
 """One section a measure family, or a few that belong together."""
 
 
+def spectra() -> tuple[Panel, ...]:
+    """The heat maps that W&B has no chart of; their readings are tables there."""
+    panels = (panel for section in FAMILIES for panel in section.panels)
+    return tuple(panel for panel in panels if panel.kind == "heatmap")
+
+
 def sections(paper: str | None = None) -> tuple[Section, ...]:
     """The sections of a page, what every run has first.
 

@@ -4,7 +4,7 @@ import heapq
 import math
 from collections.abc import Mapping, Sequence
 
-from grok.tracking.base import NoTracker, Tracker
+from grok.tracking.base import NoTracker, Pixels, Tracker
 
 Rows = Mapping[int, Mapping[str, float]]
 """Readings by step."""
@@ -14,7 +14,8 @@ class SharedTracker:
     """Hands the mean over several runs to the tracker of one; of a lone run, its readings.
 
     A step is handed on when every run is past it or over. The mean of a key is over the runs
-    that have read it at that step, so behind the end of a run it is over the others.
+    that have read it at that step, so behind the end of a run it is over the others. Images are
+    those of a lone run; several have none.
 
     Args:
         tracker: Where the means go.
@@ -27,6 +28,7 @@ class SharedTracker:
         self._rows: dict[int, dict[int, dict[str, float]]] = {}  # by step and run
         self._steps: list[int] = []  # a heap of those steps
         self._last = after
+        self._images: dict[int, tuple[Mapping[str, Pixels], str]] = {}
         for index, rows in enumerate(stored):
             self.fill(index, rows)
         self._reached: list[float] = [-1.0] * len(stored)
@@ -40,6 +42,16 @@ class SharedTracker:
         self._add(index, step, values)
         self._reached[index] = max(self._reached[index], step)
         self._hand_on()
+
+    @property
+    def takes_media(self) -> bool:
+        """Whether there is one run alone, and its tracker takes them."""
+        return len(self._reached) == 1 and self._tracker.takes_media
+
+    def take_images(self, step: int, images: Mapping[str, Pixels], caption: str) -> None:
+        """Take images of a lone run, to be handed on behind the readings of their step."""
+        if self.takes_media:
+            self._images[step] = images, caption
 
     def fill(self, index: int, rows: Rows) -> None:
         """Take what is stored of a run, as far as it is not handed on yet."""
@@ -70,6 +82,8 @@ class SharedTracker:
             rows = list(self._rows.pop(step).values())
             keys = dict.fromkeys(key for row in rows for key in row)
             self._tracker.log(step, {key: _mean(key, rows) for key in keys})
+            if step in self._images:
+                self._tracker.images(step, *self._images.pop(step))
 
 
 def _mean(key: str, rows: Sequence[Mapping[str, float]]) -> float:
@@ -82,9 +96,13 @@ class _Part(NoTracker):
 
     def __init__(self, shared: SharedTracker, index: int) -> None:
         self._shared, self._index = shared, index
+        self.takes_media = shared.takes_media
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         self._shared.take(self._index, step, values)
+
+    def images(self, step: int, images: Mapping[str, Pixels], caption: str) -> None:
+        self._shared.take_images(step, images, caption)
 
     def finish(self, exit_code: int) -> None:
         self._shared.end(self._index)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grok.config import TrackingConfig
+from grok.tracking.media import put_table
 from grok.tracking.modes import resolve_mode
 from grok.tracking.wandb_run import load_wandb, quiet_settings
 
@@ -95,14 +96,9 @@ def _fill(
     summary: Mapping[str, Any],
     image: Path | None,
 ) -> None:
-    """Table and picture as one row of the run's history, then the summary."""
+    """Table, picture and summary."""
     wandb = load_wandb(mode)
-    columns = list(rows[0]) if rows else []
-    data = [[row[column] for column in columns] for row in rows]
-    media: dict[str, Any] = {
-        "cells": wandb.Table(columns=columns, data=data, allow_mixed_types=True)
-    }
+    put_table(wandb, run, "cells", rows)
     if image is not None:
-        media["map"] = wandb.Image(str(image))
-    run.log(media)
+        run.log({"map": wandb.Image(str(image))})
     run.summary.update(dict(summary))

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from grok.config import TrackingConfig, flatten, to_dict
 from grok.tracking.agreement import ConfigMismatch, check_config
-from grok.tracking.base import StoredRun
+from grok.tracking.base import Pixels, StoredRun
+from grok.tracking.media import put_images, put_table
 
 INIT_TIMEOUT = 30.0
 """Seconds W&B's server has to answer at the start."""
@@ -52,6 +53,7 @@ class WandbTracker:
     ) -> None:
         self._last_step: int | None = None
         self._works = True
+        self._has_media = tracking.media
         config = flatten(to_dict(run.config)) if config is None else config
         try:
             self._run = _init(run, tracking, mode, config)
@@ -78,6 +80,11 @@ class WandbTracker:
         return self.url or str(self._file.parent)
 
     @property
+    def takes_media(self) -> bool:
+        """Whether the config wants spectra and images in the copy."""
+        return self._has_media and self._works
+
+    @property
     def step_before(self) -> int:
         """Last step that the server has of an earlier part of this run; -1 if none."""
         step = self._run.summary.get("step") if self._run.resumed else None
@@ -87,13 +94,23 @@ class WandbTracker:
         """Take a table, whose rows have the same columns. Never raises."""
         if not self._works or not rows:
             return
-        columns = list(rows[0])
-        data = [[row[column] for column in columns] for row in rows]
         try:
-            made = load_wandb(self._mode).Table(columns=columns, data=data, allow_mixed_types=True)
-            self._run.log({name: made})
+            put_table(load_wandb(self._mode), self._run, name, rows)
         except Exception as error:
             self._give_up("at the table", error)
+
+    def images(self, step: int, images: Mapping[str, Pixels], caption: str) -> None:
+        """Take images of one step; those of a step that is not past the last one's are dropped.
+
+        Never raises.
+        """
+        if not self._works:
+            return
+        try:
+            if put_images(load_wandb(self._mode), self._run, step, images, caption):
+                self._last_step = step
+        except Exception as error:
+            self._give_up(f"at the images of step {step}", error)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Take the readings of one step. Never raises; after a failure takes no more."""

@@ -137,6 +137,21 @@ def test_under_an_agent_all_are_one_run_of_wandb_with_their_mean(tmp_path: Path)
     assert again["exit"] == [0]
 
 
+@pytest.mark.slow
+def test_under_an_agent_a_lone_run_has_spectra_and_patterns_and_several_have_none(
+    tmp_path: Path,
+) -> None:
+    often = "--measures.attention.schedule.every=20"
+    rows = _under_an_agent(tmp_path / "one", "r1", "--seed=1", often)["rows"]
+    assert [row["step"] for row in rows if "pattern/0._type" in row] == [0, 20, 40, 60]
+    assert len([row for row in rows if "spectrum/fourier/power._type" in row]) == 1
+    done = _under_an_agent(tmp_path / "one", "r2", "--seed=1", often)["rows"]
+    assert not any("pattern/0._type" in row for row in done)
+    assert len([row for row in done if "spectrum/fourier/power._type" in row]) == 1
+    several = _under_an_agent(tmp_path / "two", "r1", "--seeds=1,2", often)["rows"]
+    assert not any("pattern" in key or "spectrum" in key for row in several for key in row)
+
+
 def _readings(row: dict[str, Any]) -> dict[str, Any]:
     """What of a row of W&B's history is ours and a number."""
     return {key: value for key, value in row.items() if key[0] != "_" and "runs." not in key}

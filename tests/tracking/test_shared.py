@@ -3,20 +3,28 @@
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from grok.config import RunConfig, flatten, to_dict
 from grok.tracking import ConfigMismatch, NoTracker, SharedTracker, Tracker, check_config
+from grok.tracking.base import Pixels
 
 
 class Copy(NoTracker):
     """Keeps what it gets."""
 
+    takes_media = True
+
     def __init__(self) -> None:
         self.rows: list[tuple[int, dict[str, float]]] = []
+        self.shown: list[tuple[int, int, str]] = []
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         self.rows.append((step, dict(values)))
+
+    def images(self, step: int, images: Mapping[str, Pixels], caption: str) -> None:
+        self.shown.append((len(self.rows), step, f"{', '.join(images)}: {caption}"))
 
 
 def test_a_lone_run_is_handed_on_as_it_is() -> None:
@@ -79,3 +87,31 @@ def test_a_nested_parameter_that_was_garbled_is_named() -> None:
         check_config(ours, ours | {"optim": {"lr": "1e-3"}})
     with pytest.raises(ConfigMismatch, match="seed='3', a text"):
         check_config(ours, ours | {"seed": "3"})
+
+
+PATTERN = {"pattern/0": np.zeros((2, 2), dtype=np.uint8)}
+
+
+def test_images_of_a_lone_run_follow_the_readings_of_their_step_and_none_comes_again() -> None:
+    copy = Copy()
+    part = SharedTracker(copy, [{}], after=5).part(0)
+    assert part.takes_media
+    for step in (5, 10, 20):
+        part.log(step, {"a": 1.0})
+        part.images(step, PATTERN, "one")
+    assert copy.shown == [(1, 10, "pattern/0: one")]
+    part.finish(0)
+    assert [row[0] for row in copy.rows] == [10, 20]
+    assert copy.shown[1:] == [(2, 20, "pattern/0: one")]
+
+
+def test_several_runs_have_no_images_nor_a_run_whose_tracker_takes_none() -> None:
+    copy = Copy()
+    shared = SharedTracker(copy, [{}, {}])
+    assert not shared.part(1).takes_media
+    shared.part(0).log(0, {"a": 1.0})
+    shared.part(0).images(0, PATTERN, "one")
+    shared.end_all()
+    assert len(copy.rows) == 1
+    assert copy.shown == []
+    assert not SharedTracker(NoTracker(), [{}]).part(0).takes_media

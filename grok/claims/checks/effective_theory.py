@@ -53,8 +53,14 @@ def _whole(samples: Samples) -> Bool[Tensor, " sample"]:
     return torch.ones(len(samples.labels), dtype=torch.bool)
 
 
-def _random_sets(n: int, n_draws: int, samples: Samples) -> Bool[Tensor, "draw sample"]:
-    """Uniform training sets of one size, the same at every call."""
+def random_sets(n: int, n_draws: int, samples: Samples) -> Bool[Tensor, "draw sample"]:
+    """Uniform training sets of one size, the same at every call.
+
+    Args:
+        n: Samples of a training set, 0 to all.
+        n_draws: Sets.
+        samples: The task.
+    """
     generator = torch.Generator().manual_seed(n)
     key = torch.rand(n_draws, len(samples.labels), generator=generator, dtype=torch.float64)
     return key.argsort(dim=1).argsort(dim=1) < n
@@ -134,7 +140,7 @@ def et_a4() -> Readings:
     readings: Readings = {"sum": {}, "mean": {}, "median": {}}
     for normalization in ("sum", "mean"):
         for n in (15, *range(25, 56, 5)):
-            sets = _random_sets(n, 500, samples)
+            sets = random_sets(n, 500, samples)
             rate = spectrum(sets, samples, normalization=normalization).lambda_3
             if n == 15:
                 readings["median"][normalization] = float(rate.median())
@@ -154,8 +160,7 @@ def et_a5() -> Readings:
         ``norm``, ``total``: largest drift; ``closed``: largest distance of the two; ``slope``:
         fitted slope over -lambda_3. By seed.
     """
-    samples = addition_samples(P)
-    matrix = gram(chosen(_whole(samples), samples, "all"), samples)
+    matrix = whole_gram()
     readings: Readings = {"norm": {}, "total": {}, "closed": {}, "slope": {}}
     for seed in range(3):
         generator = torch.Generator().manual_seed(seed)
@@ -183,6 +188,18 @@ def _slope(
     return float((centred @ log_ratio) / centred.square().sum() / -rate[2])
 
 
+def start_of_4c() -> Float64[Tensor, "p 1"]:
+    """First embedding of figure 4(c): seed 9 in the notebooks' draw, standardised without bias."""
+    network = ToyNetwork(ToyConfig(draw="published"), 30)
+    return standardised(toy_parameters(network, 9)["W_E"])
+
+
+def whole_gram() -> Float64[Tensor, "p p"]:
+    """Sum over all 70 parallelograms of ten symbols, as figure 4(c) has it."""
+    samples = addition_samples(P)
+    return gram(chosen(_whole(samples), samples, "all"), samples)
+
+
 def et_a6() -> Readings:
     """The theory's trajectory of figure 4(c): seed 9 of the published order, all 70 parallelograms.
 
@@ -195,12 +212,10 @@ def et_a6() -> Readings:
     Raises:
         NotRun: If this torch draws another first embedding from the seed.
     """
-    network = ToyNetwork(ToyConfig(draw="published"), 30)
-    start = standardised(toy_parameters(network, 9)["W_E"])
+    samples = addition_samples(P)
+    start, matrix = start_of_4c(), whole_gram()
     if float((start[:, 0] - torch.tensor(START)).abs().max()) > 1e-4:
         raise NotRun("this torch draws other numbers from seed 9 than the authors'")
-    samples = addition_samples(P)
-    matrix = gram(chosen(_whole(samples), samples, "all"), samples)
     time = LEARNING_RATE * torch.arange(max(CURVES) + 1, dtype=torch.float64)
     path = flow(start, matrix, time)
     distance = {
@@ -221,5 +236,5 @@ def et_a7() -> Readings:
         ``share``.
     """
     samples = addition_samples(P)
-    accuracy = ideal_validation_accuracy(_random_sets(45, N_DRAWS, samples), samples)
+    accuracy = ideal_validation_accuracy(random_sets(45, N_DRAWS, samples), samples)
     return {"share": {"": float((accuracy == 1).double().mean())}}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from grok.claims.claim import Arm as ClaimArm
 from grok.claims.evidence import ArmEvidence
-from grok.config import run_key
-from grok.runs import DONE, Run
+from grok.config import RunConfig, run_key
+from grok.runs import Run
 from grok.sweep import SweepRun, read_sweep
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Source:
         Those that did not come to an end are noted as missing, in one line.
         """
         cells = self._cells(sweep, flags)
-        left = sum(run.status()["status"] not in DONE for _, run in cells)
+        left = sum(not _is_over(cell.config, run) for cell, run in cells)
         if left:
             what = f"{left} of {len(cells)} runs of {sweep}"
             self.missing.append(Missing(what, self._command(sweep, flags)))
@@ -111,6 +111,18 @@ class Source:
         words += [f"--n_steps={n_steps}"] if n_steps is not None else []
         words += [f"--seeds={','.join(map(str, self.seeds))}"] if self.seeds else []
         return " ".join(words)
+
+
+def _is_over(config: RunConfig, run: Run) -> bool:
+    """Whether a run did all updates of a config, or ended before by a rule that it has too.
+
+    A run that another sweep stopped early, or asked for less, is not over.
+    """
+    status = run.status()
+    if status["status"] != "completed":
+        return status["status"] == "diverged"
+    is_stopped = config.stop.when != "never" and status["step"] < status.get("n_steps", 0)
+    return status["step"] >= config.n_steps or is_stopped
 
 
 def _step(run: Run) -> int:

@@ -1,6 +1,7 @@
 """Figures 2 and 4: saturation by layer, and on the way along the ray of the parameters."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
