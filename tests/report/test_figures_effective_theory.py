@@ -162,12 +162,13 @@ def test_figure_5b_has_the_time_of_each_training_set(sizes: Path) -> None:
     known = {
         (x.n, x.seed): 10 / (2 * x.eigenvalue * 1e-3) for x in published.SIZE_RUNS if x.eigenvalue
     }
-    came = [(t, SIZES[n][s][2]) for (n, s), t in known.items() if SIZES[n][s][2] is not None]
+    steps = {place: SIZES[place[0]][place[1]][2] for place in known}
+    came = [(known[place], step) for place, step in steps.items() if step is not None]
     np.testing.assert_allclose(pairs(axes, "published"), sorted(came))
     ours = sorted((step, t) for t, step in pairs(axes, "stored runs"))
     np.testing.assert_allclose(ours, sorted((step + 100, t) for t, step in came), rtol=0.02)
-    times, steps = line(axes, "3 / (λ₃ η)")
-    np.testing.assert_allclose(steps, 3 * times)
+    times, tripled = line(axes, "3 / (λ₃ η)")
+    np.testing.assert_allclose(tripled, 3 * times)
 
 
 def test_figure_10_has_what_each_training_set_allows_for(sizes: Path) -> None:
