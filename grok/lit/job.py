@@ -47,6 +47,13 @@ class Job:
         """Take up the state that was just stored, to be trained further."""
         self.checkpoint = latest_checkpoint(self.run)
 
+    def reopen(self) -> None:
+        """Go back to what is stored, as after a kill."""
+        if self.tracker is not None:
+            self.tracker.finish(1)
+        self.tracker, self.writer = None, ReadingsWriter(self.run)
+        self.checkpoint = latest_checkpoint(self.run)
+
     @property
     def is_over(self) -> bool:
         """Whether it has ended for good in this process."""

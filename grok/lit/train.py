@@ -1,5 +1,6 @@
 """Training runs into a run store: the one path from a config to readings."""
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from lightning.pytorch import Callback
 
 from grok.config import RunConfig, Schedule, TrackingConfig
+from grok.lit.capacity import capacity
 from grok.lit.device import pick_device
 from grok.lit.families import measure_callbacks
 from grok.lit.job import Job, conclude, fail, forget
@@ -75,7 +77,9 @@ def train_stack(
     """Train runs together as one tensor program; see :func:`train`.
 
     Runs that are done are left out, and runs that stand at different steps go on in separate
-    stacks, one after another. When half of a stack is over, the others go on without it.
+    stacks, one after another. When half of a stack is over, the others go on without it. On a CUDA
+    device a stack has no more runs than there is memory for; one that runs out of it all the same
+    goes on in halves, from what is stored.
 
     Args:
         configs: The runs; see :func:`~grok.training.check_stackable`.
@@ -88,6 +92,7 @@ def train_stack(
 
     Raises:
         ValueError: If the runs cannot share a stack, or two of them are the same run.
+        torch.OutOfMemoryError: If not even one of them fits.
     """
     torch.set_flush_denormal(True)  # before the first parallel operation, or it holds for one
     torch.set_num_threads(configs[0].threads)
@@ -108,10 +113,19 @@ def train_stack(
         for job in (job for job in jobs if job not in left):
             _fill(job, progress, callbacks)
             on_end(job.run)
+        most = len(left)
+        if left:
+            most = capacity([job.config for job in left], pick_device(configs[0].device))
         while left:
             step = min(job.start for job in left)
-            together = [job for job in left if job.start == step]
-            caught = _train_jobs(together, progress, callbacks, tracker_of)
+            together = [job for job in left if job.start == step][:most]
+            try:
+                caught = _train_jobs(together, progress, callbacks, tracker_of)
+            except torch.OutOfMemoryError:
+                if len(together) == 1:
+                    raise
+                most = _halve(together)
+                continue
             left = [job for job in left if not job.is_over]
             if caught is not None and left:
                 raise Interrupted(caught)
@@ -119,6 +133,15 @@ def train_stack(
                 _fill(job, progress, callbacks)
                 on_end(job.run)
     return runs
+
+
+def _halve(jobs: Sequence[Job]) -> int:
+    """Put the runs of a stack back that was too large, and say so; how many are tried next."""
+    half = len(jobs) // 2
+    print(f"grok: no memory for a stack of {len(jobs)} runs; going on with {half}", file=sys.stderr)
+    for job in jobs:
+        job.reopen()
+    return half
 
 
 def _fill(job: Job, progress: bool, callbacks: Sequence[Callback]) -> None:
@@ -172,7 +195,8 @@ def _train_jobs(
                 else:
                     conclude(job, stack, index, keeper, catcher.caught)
         except BaseException as error:
-            for job in jobs:
+            is_tried_again = isinstance(error, torch.OutOfMemoryError) and len(jobs) > 1
+            for job in [] if is_tried_again else jobs:
                 fail(job, error)
             raise
         return catcher.caught

@@ -80,7 +80,7 @@ class Adafactor(StackOptimizer):
         """Shapes of the row or column means, or whole second moments, by parameter."""
         return self._parts[name]
 
-    def _direction(self, theta: Tensor, grad: Tensor, t: int) -> Tensor:
+    def _direction(self, theta: Tensor, grad: Tensor, t: int | Tensor) -> Tensor:
         """An update without its rate and without decay, tensor by tensor."""
         kept = 1 - (t + 1) ** -DECAY_POWER
         rows, columns = (named_views(self.state[name], self._parts[name]) for name in self._parts)
@@ -94,7 +94,7 @@ class Adafactor(StackOptimizer):
         return torch.cat(found, dim=1)
 
 
-def _inverse_root(g: Tensor, row: Tensor, column: Tensor | None, kept: float) -> Tensor:
+def _inverse_root(g: Tensor, row: Tensor, column: Tensor | None, kept: float | Tensor) -> Tensor:
     """One over the root of the second moment, which is advanced, in factors for a matrix."""
     square = g.square() + FLOOR_SQUARE
     if column is None:

@@ -61,6 +61,12 @@ class ImageProblem:
         self.model = Mlp(sizes, images.act)
         self._loss = mse if self.config.optim.loss == "mse" else cross_entropy
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every update sees all training images."""
+        images = self.config.images
+        return images.n_batch == images.n_train
+
     def initial(self, config: RunConfig) -> Mapping[str, Tensor]:
         """Parameters of one run at step 0, from ``model.init_seed``."""
         generator = torch.Generator().manual_seed(config.model.init_seed)

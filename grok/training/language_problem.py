@@ -79,6 +79,11 @@ class LanguageProblem:
         which = torch.arange(n_read) * n // n_read
         return Rows(*(x[which].to(self.device) for x in rows))
 
+    @property
+    def is_fixed(self) -> bool:
+        """No: every update has a batch of its own."""
+        return False
+
     def initial(self, config: RunConfig) -> Mapping[str, Tensor]:
         """Parameters of one run at step 0, from ``model.init_seed``."""
         return initial_parameters(self._network(config), config.model.init_seed)

@@ -86,6 +86,7 @@ class StackOptimizer:
             self.segments.append(_Segment(part, lr, decay, bool(decay.any())))
         self.beta1 = column([c.optim.betas[0] for c in configs])
         self.beta2 = column([c.optim.betas[1] for c in configs])
+        self.rate = torch.ones((), dtype=torch.float64, device=device)
         self.state = {
             name: torch.zeros(len(configs), n_weights, dtype=dtype, device=device)
             for name in MOMENTS[self.config.kind]
@@ -96,12 +97,20 @@ class StackOptimizer:
         del name
         return None
 
-    def learning_rate(self, t: int, segment: int = 0) -> Float[Tensor, "run 1"]:
-        """Rate of update t (from 0) of a segment's weights, warm-up and schedule included."""
-        return self.segments[segment].lr * rate_factor(self.config, t)
+    def learning_rate(self, t: int | Tensor, segment: int = 0) -> Float[Tensor, "run 1"]:
+        """Rate of update t (from 0) of a segment's weights, warm-up and schedule included.
+
+        Of an update whose number is on the device ``rate`` is the share that these leave, which
+        whoever starts the update has put there.
+        """
+        is_there = isinstance(t, Tensor)
+        return self.segments[segment].lr * (self.rate if is_there else rate_factor(self.config, t))
 
     def delta(
-        self, theta: Float[Tensor, "run weight"], grad: Float[Tensor, "run weight"], t: int
+        self,
+        theta: Float[Tensor, "run weight"],
+        grad: Float[Tensor, "run weight"],
+        t: int | Tensor,
     ) -> Float[Tensor, "run weight"]:
         """What update t (from 0) adds to theta. Advances the moments; uses up ``grad``."""
         if self.config.kind in ("adam", "sgd"):
@@ -112,12 +121,12 @@ class StackOptimizer:
             self._scale(delta[:, segment.part], theta[:, segment.part], index, t)
         return delta
 
-    def _direction(self, theta: Tensor, grad: Tensor, t: int) -> Tensor:
+    def _direction(self, theta: Tensor, grad: Tensor, t: int | Tensor) -> Tensor:
         """An update without its rate and without decoupled decay."""
         del theta
         return self._momentum(grad) if self.config.kind == "sgd" else self._adam(grad, t)
 
-    def _scale(self, delta: Tensor, theta: Tensor, index: int, t: int) -> None:
+    def _scale(self, delta: Tensor, theta: Tensor, index: int, t: int | Tensor) -> None:
         """Multiply a segment of an update by minus its rate, and decay."""
         lr, decay = self.learning_rate(t, index), self.segments[index].decay
         if self.config.kind in ("adamw", "adam"):
@@ -135,7 +144,7 @@ class StackOptimizer:
         self,
         theta: Float[Tensor, "run weight"],
         grad: Float[Tensor, "run weight"],
-        t: int,
+        t: int | Tensor,
         alive: Bool[Tensor, "run 1"],
     ) -> Float[Tensor, "run weight"]:
         """As :meth:`delta`, but the moments of runs that are not alive stay as they are."""
@@ -145,7 +154,7 @@ class StackOptimizer:
             moment.copy_(torch.where(alive, moment, before[name]))
         return delta
 
-    def _adam(self, grad: Tensor, t: int) -> Tensor:
+    def _adam(self, grad: Tensor, t: int | Tensor) -> Tensor:
         """Adam's step from the two moments, without its rate and the first one's correction."""
         beta1, beta2 = self.beta1, self.beta2
         mean = self.state["exp_avg"]

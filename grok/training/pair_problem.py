@@ -74,6 +74,11 @@ class PairProblem:
         self.readout_scale = per_run([m.readout_scale for m in models], dtype, self.device)
         self.temperature = per_run([m.temperature for m in models], dtype, self.device)
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every update sees all training pairs, without dropout."""
+        return not self.config.data.batch_size and not self.config.model.dropout
+
     def initial(self, config: RunConfig) -> Mapping[str, Tensor]:
         """Parameters of one run at step 0, from ``model.init_seed``."""
         return initial_parameters(Transformer(config.model, self.model.n), config.model.init_seed)

@@ -59,6 +59,11 @@ class Problem(Protocol):
         """The network, one for all runs."""
         ...
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every update sees the same data, without dropout."""
+        ...
+
     def initial(self, config: RunConfig) -> Mapping[str, Tensor]:
         """Parameters of one run at step 0 by name, without the ``run`` axis, from its seed."""
         ...

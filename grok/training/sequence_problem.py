@@ -83,6 +83,11 @@ class SequenceProblem:
         drawn = [longer_sequences(c.sequence, c.data.split_seed) for c in self.configs]
         return {f"tosses/{n}": self._placed([each[n] for each in drawn]) for n in drawn[0]}
 
+    @property
+    def is_fixed(self) -> bool:
+        """No: every update has a batch of its own."""
+        return False
+
     def initial(self, config: RunConfig) -> Mapping[str, Tensor]:
         """Parameters of one run at step 0, from ``model.init_seed``."""
         return initial_parameters(self._network(config), config.model.init_seed)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from grok.measures.snapshot import Snapshot
 from grok.training.adafactor import Adafactor
+from grok.training.captured import CapturedUpdate, captured_update
 from grok.training.curvature import hessian
 from grok.training.dynamics import StepSums
 from grok.training.flat import FlatLayout, row_norms
@@ -33,6 +34,9 @@ class Stack(Generic[P]):
     parameters where that happened; nothing but that sum reduces over ``run``, so its neighbours'
     numbers keep their bits.
 
+    On a CUDA device a block of updates is recorded and replayed where it can be
+    (:mod:`~grok.training.captured`), and the host waits for nothing inside it.
+
     Args:
         problem: What the runs learn, and their configs.
     """
@@ -45,7 +49,9 @@ class Stack(Generic[P]):
         self.dtype = DTYPES[self.config.dtype]
         self.step = 0
         self.alive = torch.ones(len(self.configs), dtype=torch.bool, device=self.device)
-        self.ended_at = [-1] * len(self.configs)
+        self.ended = torch.full((len(self.configs),), -1, device=self.device)
+        self.captured: CapturedUpdate | None = None
+        self._is_captured = False
         self.previous: Tensor | None = None
         self._place_parameters()
 
@@ -111,37 +117,50 @@ class Stack(Generic[P]):
             grad.add_(self.theta[:, : self.n_trained].sign(), alpha=self.config.optim.l1)
         return losses.detach(), grad
 
+    @property
+    def ended_at(self) -> list[int]:
+        """Step at which each run was frozen; -1 for those that are not."""
+        return self.ended.tolist()
+
     def update(self) -> None:
         """One optimiser update of every run that is alive."""
+        if self.captured is None:
+            self.update_at(self.step)
+        else:
+            self.captured(self.step)
+        self.step += 1
+
+    def update_at(self, t: int | Tensor) -> None:
+        """The update of number t (from 0), which may be a number on the device.
+
+        On a CPU the usual case, in which no run is frozen, needs no copy of what was before; on
+        another device asking for it would make the host wait.
+        """
         losses, grad = self.gradient(self.step)
         if self.sums is not None and self.previous is not None:
             self.sums.gradient = grad.clone()  # the optimiser uses it up
         # A sum is finite unless a term is not, and costs less than asking every term.
         finite = losses.isfinite() & grad.sum(dim=1).isfinite()
-        all_finite = bool(finite.all())
-        if not all_finite:
-            self._freeze(self.alive & ~finite)
         theta = self.theta[:, : self.n_trained]
-        if all_finite and bool(self.alive.all()):
-            theta.add_(self.optimizer.delta(theta, grad, self.step))
+        if self.device.type == "cpu" and bool((finite & self.alive).all()):
+            theta.add_(self.optimizer.delta(theta, grad, t))
         else:
+            self._freeze(~finite, t)
             alive = self.alive.unsqueeze(1)
-            delta = self.optimizer.delta_alive(theta, grad, self.step, alive)
+            delta = self.optimizer.delta_alive(theta, grad, t, alive)
             theta.copy_(torch.where(alive, theta + delta, theta))
         if self.config.optim.fixed_norm:
             self._rescale()
-        self.step += 1
 
     def _rescale(self) -> None:
         """Scale the parameters of every run that is alive to their norm at step 0."""
         scale = torch.where(self.alive, self._initial_norms / row_norms(self.theta), 1.0)
         self.theta.mul_(scale.to(self.dtype).unsqueeze(1))
 
-    def _freeze(self, which: Tensor) -> None:
-        """Stop updating these runs; they stay at the step they have reached."""
-        for run in which.nonzero().flatten().tolist():
-            self.ended_at[run] = self.step
-        self.alive = self.alive & ~which
+    def _freeze(self, which: Tensor, t: int | Tensor) -> None:
+        """Stop updating these runs; they stay at step t, which they have reached."""
+        self.ended.copy_(torch.where(which & self.alive, t, self.ended))
+        self.alive.logical_and_(~which)
 
     def is_finite(self, run: int) -> bool:
         """Whether the run stands at a finite training loss."""
@@ -152,19 +171,23 @@ class Stack(Generic[P]):
         """Freeze one run that needs no more training."""
         which = torch.zeros_like(self.alive)
         which[run] = True
-        self._freeze(which & self.alive)
+        self._freeze(which, self.step)
 
     def advance(self, n_steps: int, should_stop: Callable[[], bool] = lambda: False) -> None:
         """A block of updates. Ends early when every run is frozen or ``should_stop()``.
 
-        The parameters before the last update are kept, so that the update can be measured.
+        The parameters before the last update are kept, so that the update can be measured. Of
+        recorded updates only the first is asked for: later ones are started before it is done.
         """
         sums = self.sums
+        if not self._is_captured:
+            self.captured, self._is_captured = captured_update(self), True
         if sums is not None:
             sums.begin(self.theta)
         with torch.enable_grad():
             for left in range(n_steps, 0, -1):
-                if should_stop() or not bool(self.alive.any()):
+                is_asked = self.captured is None or left == n_steps
+                if is_asked and (should_stop() or not bool(self.alive.any())):
                     break
                 self.previous = self.theta.clone() if left == 1 else None
                 if sums is not None:

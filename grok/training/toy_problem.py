@@ -77,6 +77,15 @@ class ToyProblem:
         targets = self.targets.take_along_dim(label.unsqueeze(-1), dim=1)
         return self.a[rows], self.b[rows], label, targets
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every update sees all training pairs, without dropout."""
+        return not self._is_batched and not self.config.toy.dropout
+
+    @property
+    def _is_batched(self) -> bool:
+        return 0 < self.config.toy.batch_size < self.config.toy.n_train
+
     def initial(self, config: RunConfig) -> Mapping[str, Tensor]:
         """Parameters of one run at step 0, from ``model.init_seed``."""
         return toy_parameters(self._network(config), config.model.init_seed)
@@ -86,9 +95,9 @@ class ToyProblem:
 
     def losses(self, params: Mapping[str, Tensor], step: int) -> Float[Tensor, " run"]:
         """Mean loss of each run on the mini-batch of an update, with its dropout and penalty."""
-        n_batch = self.config.toy.batch_size
         batch = self._train_batch
-        if n_batch and n_batch < self.config.toy.n_train:
+        if self._is_batched:
+            n_batch = self.config.toy.batch_size
             rows = [
                 batch_rows(d.train, n_batch, c.data.order_seed, step)
                 for d, c in zip(self.data, self.configs, strict=True)
