@@ -90,7 +90,8 @@ def _thousand(store: Path) -> Iterator[Result]:
             run.status()
             run.all_series()
 
-    yield judge("report", "status and all readings of 1,000 runs", [_timed(read)], "<= 2", unit="s")
+    seconds = [_timed(read) for _ in range(5)]
+    yield judge("report", "status and all readings of 1,000 runs", seconds, "<= 2", unit="s")
 
 
 def _page(words: Sequence[str], store: Path, *flags: str) -> tuple[float, float]:
