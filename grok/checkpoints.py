@@ -7,13 +7,14 @@ Nothing is ever unpickled.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
 
 from grok.runs import Run, write_atomic
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _OPTIM = "optim/"
 
@@ -23,9 +24,9 @@ class Checkpoint(NamedTuple):
 
     step: int
     """Updates done."""
-    parameters: dict[str, Tensor]
+    parameters: "dict[str, Tensor]"
     """By name, without a run axis."""
-    moments: dict[str, Tensor]
+    moments: "dict[str, Tensor]"
     """Optimiser's state as ``<moment>.<parameter>``; empty where it was not kept."""
 
 
@@ -39,7 +40,11 @@ def _is_ours(path: Path) -> bool:
 
 
 def save_checkpoint(
-    run: Run, step: int, parameters: Mapping[str, Tensor], moments: Mapping[str, Tensor], every: int
+    run: Run,
+    step: int,
+    parameters: "Mapping[str, Tensor]",
+    moments: "Mapping[str, Tensor]",
+    every: int,
 ) -> None:
     """Store a state to resume from, then reduce what was stored before.
 
@@ -69,7 +74,9 @@ def checkpoint_path(run: Run, step: int) -> Path:
     return run.checkpoints_dir / f"{step:08d}.safetensors"
 
 
-def _write(run: Run, step: int, tensors: Mapping[str, Tensor]) -> None:
+def _write(run: Run, step: int, tensors: "Mapping[str, Tensor]") -> None:
+    from safetensors.torch import save  # brings torch, which a list of steps needs not
+
     contiguous = {name: x.detach().cpu().contiguous() for name, x in tensors.items()}
     metadata = {"format": "grok", "step": str(step), "run": run.key}
     write_atomic(checkpoint_path(run, step), save(contiguous, metadata))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grok.checkpoints import checkpoint_steps
 from grok.report.page.plot import Plot, Trace, heat, packed
 from grok.report.snapshot import stored_snapshot
 from grok.runs import Run
@@ -30,8 +31,6 @@ def network_plots(run: Run, frequencies: Sequence[int]) -> tuple[list[Plot], lis
     Raises:
         ValueError: If the checkpoint cannot be read; one line.
     """
-    from grok.checkpoints import checkpoint_steps
-
     steps = checkpoint_steps(run)
     if not steps or run.config.problem not in ("pairs", "toy"):
         return [], []

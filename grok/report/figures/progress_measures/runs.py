@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from grok.checkpoints import checkpoint_steps
 from grok.claims.evidence import ArmEvidence
 from grok.report.figures.base import Arm, Source
 from grok.report.snapshot import stored_snapshot
@@ -62,8 +63,6 @@ def _last_network(run: "Run") -> Ended:
     Raises:
         ValueError: If there is none, or it is damaged.
     """
-    from grok.checkpoints import checkpoint_steps  # brings torch
-
     steps = [step for step in checkpoint_steps(run) if step <= END]
     if not steps:
         raise ValueError(f"{run.key} has no checkpoint")
