@@ -244,7 +244,7 @@ def test_an_interrupted_run_says_how_to_go_on(grok: Grok) -> None:
 def test_more_steps_resume_and_retrain_starts_anew(grok: Grok, stored: Run) -> None:
     assert "resumed at step 3" in grok("train", "layernorm", "--n_steps=5").err
     anew = grok("train", "layernorm", "--n_steps=5", "--retrain")
-    assert anew.err == f"{stored.key}: 5 steps\n"
+    assert anew.err == f"{stored.key}: 5 steps, token form\n"
     assert stored.status()["step"] == 5
 
 

@@ -44,7 +44,9 @@ class ProgressLine(Callback):
         self._first = pl_module.step
         where = f", resumed at step {self._first:,}" if self._first else ""
         runs = f" and {len(self.writers) - 1} more" if len(self.writers) > 1 else ""
-        self.status.say(f"{self.name}{runs}: {self.n_steps:,} steps{where}")
+        form = getattr(pl_module.stack.problem, "form", None)  # of networks on pairs
+        how = f", {form} form" if form else ""
+        self.status.say(f"{self.name}{runs}: {self.n_steps:,} steps{how}{where}")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any

@@ -18,7 +18,7 @@ ROUNDS = 4
 SPIN = "while True: pass"
 
 
-def sweep(n_steps: int = 250, rounds: int = ROUNDS, *flags: str) -> Iterator[Result]:
+def processes_vs_threads(n_steps: int = 250, rounds: int = ROUNDS, *flags: str) -> Iterator[Result]:
     """Two one-thread workers, one process of two threads, and two workers on a busy machine.
 
     Args:
@@ -42,9 +42,9 @@ def sweep(n_steps: int = 250, rounds: int = ROUNDS, *flags: str) -> Iterator[Res
         against_threads.append(rates["free"] / rates["threads"])
         beside_work.append(rates["busy"] / rates["free"])
     what = "p = 113: two one-thread workers / two threads"
-    yield judge("sweep", what, against_threads, ">= 1.05", detail=rates)
+    yield judge("processes-vs-threads", what, against_threads, ">= 1.05", detail=rates)
     what = "p = 113: two workers with one core taken / free"
-    yield judge("sweep", what, beside_work, ">= 0.4", detail=rates)
+    yield judge("processes-vs-threads", what, beside_work, ">= 0.4", detail=rates)
 
 
 def _rate(configs: Sequence[RunConfig], workers: int) -> float:

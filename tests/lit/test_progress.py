@@ -71,7 +71,7 @@ def test_a_run_is_announced_and_nothing_goes_to_standard_output(
 ) -> None:
     run = train(run_config(n_steps=3), tmp_path)
     captured = capsys.readouterr()
-    assert captured.err == f"{run.key}: 3 steps\n"
+    assert captured.err == f"{run.key}: 3 steps, token form\n"
     assert captured.out == ""
 
 
@@ -79,7 +79,7 @@ def test_a_stack_is_announced_by_its_first_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = train_stack([run_config(n_steps=3, init_seed=seed) for seed in range(5)], tmp_path)
-    assert capsys.readouterr().err == f"{runs[0].key} and 4 more: 3 steps\n"
+    assert capsys.readouterr().err == f"{runs[0].key} and 4 more: 3 steps, token form\n"
 
 
 def test_lines_come_when_it_is_time(
