@@ -686,12 +686,15 @@ RMS, L2, CENTRE = (
 COMPOSE = RunConfig(data=DataConfig(operation="compose", group="S3"))
 
 
+IN_KEY = ("data", "model", "optim", "dtype", "matmul_precision")
+
+
 def in_key(config: Any, prefix: str = "") -> list[str]:
     """Dotted fields of the parts that determine the parameters."""
     found = []
     for field in fields(config):
         value = getattr(config, field.name)
-        if not prefix and field.name not in ("data", "model", "optim", "dtype"):
+        if not prefix and field.name not in IN_KEY:
             continue
         path = f"{prefix}{field.name}"
         found += in_key(value, f"{path}.") if is_dataclass(value) else [path]
@@ -784,6 +787,7 @@ IRRELEVANT = [
     (FACTORED, "optim.eps", 0.5),
     (FACTORED, "optim.momentum", 0.5),
     (ROOT, "optim.flat_steps", 1),
+    (RunConfig(dtype="float64"), "matmul_precision", "high"),
 ]
 
 

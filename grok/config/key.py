@@ -79,7 +79,10 @@ def run_key(config: RunConfig) -> str:
     whichever experiment it was started; 3 is 3.0 where a field takes fractions.
     """
     default = _defaults()
-    full = {k: _like(default[k], v) for k, v in flatten(_resolved(config)).items()}
+    resolved = _resolved(config)
+    if config.dtype == "float32":
+        resolved["matmul_precision"] = config.matmul_precision
+    full = {k: _like(default[k], v) for k, v in flatten(resolved).items()}
     values = {k: v for k, v in full.items() if v != default[k]}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     data = config.data

@@ -193,6 +193,9 @@ class RunConfig:
     """Optimiser updates. Asking for more later resumes the run."""
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of weights and forward pass."""
+    matmul_precision: Literal["highest", "high"] = "highest"
+    """Of float32 products in updates: high lets a CUDA device round their factors to TF32, which is
+    faster and changes the run. Readings are of the highest precision always."""
     stop: StopConfig = field(default_factory=StopConfig)
     """When to stop before n_steps."""
     measures: MeasuresConfig = field(default_factory=MeasuresConfig)

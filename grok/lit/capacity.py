@@ -24,7 +24,7 @@ def capacity(configs: Sequence[RunConfig], device: torch.device) -> int:
     if device.type != "cuda" or len(configs) <= 2:
         return len(configs)
     free, _ = torch.cuda.mem_get_info(device)
-    return room(len(configs), free, lambda n: _peak(configs[:n], device))
+    return room(len(configs), free, lambda n: peak_memory(configs[:n], device))
 
 
 def room(n_runs: int, free: int, peak: Callable[[int], int]) -> int:
@@ -38,16 +38,22 @@ def room(n_runs: int, free: int, peak: Callable[[int], int]) -> int:
     return max(1, min(n_runs, int(SHARE * free - (one - each)) // each))
 
 
-def _peak(configs: Sequence[RunConfig], device: torch.device) -> int:
-    """Bytes that a stack needs at most, to train and to be read."""
+def peak_memory(configs: Sequence[RunConfig], device: torch.device) -> int:
+    """Bytes that a stack needs on a CUDA device at most: of an update and of readings, added up.
+
+    What a recorded update needs stays its own, and readings cannot have it.
+    """
     torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
     stack = Stack(problem_of(configs, device))
     stack.advance(1)
+    of_update = torch.cuda.max_memory_allocated(device) - before
+    stays = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
     snapshot = stack.snapshot()
     with torch.no_grad():
         for callback in measure_callbacks(configs[0]).values():
             if not callback.is_afterwards:
                 callback.measure(snapshot)
-    return torch.cuda.max_memory_allocated(device) - before
+    return of_update + torch.cuda.max_memory_allocated(device) - stays

@@ -21,6 +21,7 @@ from grok.training.curvature import hessian
 from grok.training.dynamics import StepSums
 from grok.training.flat import FlatLayout, row_norms
 from grok.training.optim import StackOptimizer
+from grok.training.precision import matmul_precision
 from grok.training.problem import DTYPES, Problem
 
 P = TypeVar("P", bound=Problem)
@@ -180,11 +181,11 @@ class Stack(Generic[P]):
         recorded updates only the first is asked for: later ones are started before it is done.
         """
         sums = self.sums
-        if not self._is_captured:
-            self.captured, self._is_captured = captured_update(self), True
         if sums is not None:
             sums.begin(self.theta)
-        with torch.enable_grad():
+        with torch.enable_grad(), matmul_precision(self.config.matmul_precision):
+            if not self._is_captured:
+                self.captured, self._is_captured = captured_update(self), True
             for left in range(n_steps, 0, -1):
                 is_asked = self.captured is None or left == n_steps
                 if is_asked and (should_stop() or not bool(self.alive.any())):

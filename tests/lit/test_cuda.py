@@ -13,10 +13,13 @@ import torch
 
 from grok.config import MeasuresConfig, RunConfig, Schedule, TrackingConfig
 from grok.config.measures import DynamicsConfig, HeadsConfig, HomogeneityConfig, SaturationConfig
+from grok.lit.capacity import peak_memory
 from grok.lit.signals import Interrupted
 from grok.lit.train import train, train_stack
 from grok.models.config import norm_config
 from grok.runs import Run
+from grok.training import Stack, problem_of
+from tests.builders import PAPER, changed
 from tests.images import digits_run
 from tests.running import (
     assert_same,
@@ -29,6 +32,7 @@ from tests.running import (
 )
 from tests.texts import language_run, text_folder
 from tests.toys import ENCODER, toy
+from tests.training.test_captured import CASES as RECORDED
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,6 +40,7 @@ pytestmark = [
 ]
 
 N_STEPS = 12
+QUIET = TrackingConfig(mode="disabled")
 OFTEN = Schedule(every=4)
 GROWTH = replace(
     measures(task=OFTEN, norm=OFTEN, attention=OFTEN),
@@ -54,7 +59,7 @@ def _case(name: str, folder: Path) -> RunConfig:
     fields: dict[str, Any] = {
         "dtype": "float64",
         "n_steps": N_STEPS,
-        "tracking": TrackingConfig(mode="disabled"),
+        "tracking": QUIET,
     }
     if name == "pairs":
         return run_config(**fields, measures=measures(**PAIRS), norm=norm_config("none"))
@@ -170,3 +175,63 @@ def test_auto_takes_it_and_a_checkpoint_is_measured_without_it(
     found = json.loads(outcome.out)
     last = run.final()
     assert found["readings"]["loss/train"] == pytest.approx(last["loss/train"], rel=1e-6)
+
+
+def _advanced(configs: list[RunConfig], *, is_recorded: bool) -> Stack:
+    stack = Stack(problem_of(configs, "cuda"))
+    stack._is_captured = not is_recorded  # nothing is recorded where that was looked at
+    stack.advance(7)
+    stack.advance(8)
+    assert (stack.captured is not None) == is_recorded
+    return stack
+
+
+@pytest.mark.parametrize("case", RECORDED)
+def test_recorded_updates_have_the_numbers_of_launched_ones(case: str) -> None:
+    launched, recorded = (
+        _advanced(RECORDED[case], is_recorded=is_recorded) for is_recorded in (False, True)
+    )
+    torch.testing.assert_close(recorded.theta, launched.theta, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(recorded.previous, launched.previous, rtol=1e-6, atol=1e-6)
+
+
+def test_a_recorded_run_that_diverges_is_frozen_where_a_launched_one_is() -> None:
+    configs = [
+        run_config(init_seed=seed, lr=1e30 if seed == 1 else 1e-3, dtype="float64")
+        for seed in range(3)
+    ]
+    launched, recorded = (_advanced(configs, is_recorded=is_it) for is_it in (False, True))
+    assert recorded.ended_at == launched.ended_at
+    assert recorded.alive.tolist() == [True, False, True]
+
+
+def test_tf32_is_of_updates_and_changes_them() -> None:
+    exact, rounded = (
+        _advanced([run_config(dtype="float32", matmul_precision=name)], is_recorded=True)
+        for name in ("highest", "high")
+    )
+    assert not torch.equal(exact.theta, rounded.theta)
+    assert (exact.theta - rounded.theta).abs().max() < 15 * 2e-3  # each update is the rate at most
+
+
+def test_a_stack_that_is_too_large_goes_on_in_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The device's memory is made small, and nothing is planned."""
+    configs = [
+        replace(changed(PAPER, init_seed=s), n_steps=N_STEPS, device="cuda", tracking=QUIET)
+        for s in range(8)
+    ]
+    device = torch.device("cuda")
+    needed = peak_memory(configs, device)
+    monkeypatch.setattr("grok.lit.train.capacity", lambda configs, device: len(configs))
+    torch.cuda.empty_cache()
+    total = torch.cuda.mem_get_info()[1]
+    most = torch.cuda.memory_reserved() + 0.6 * needed
+    torch.cuda.set_per_process_memory_fraction(most / total)
+    try:
+        runs = train_stack(configs, tmp_path, progress=False)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert "no memory for a stack of 8 runs" in capsys.readouterr().err
+    assert {run.status()["status"] for run in runs} == {"completed"}
