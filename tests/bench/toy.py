@@ -70,7 +70,7 @@ def toy_stack_vs_loop() -> Iterator[Result]:
     what = f"addition model, {best}: run-steps/s over those of a loop"
     yield judge("toy-stack-vs-loop", what, gains(best, TOY_STACK), ">= 2.0", detail=detail)
     what = f"the same, the whole step compiled by torch, {best}"
-    yield judge("toy-stack-vs-loop", what, gains("compiled", TOY_STACK), ">= 2.0")
+    yield judge("toy-stack-vs-loop", what, gains("compiled", TOY_STACK), ">= 2.5")
 
 
 def _assert_same() -> None:
@@ -83,36 +83,34 @@ def _assert_same() -> None:
     compiled = _Compiled(Stack(ToyProblem([_config(3), _config(4)])))
     for _ in range(20):
         compiled.step()
-    torch.testing.assert_close(compiled.theta, stack.theta.detach(), rtol=0, atol=1e-5)
+    for name, p in compiled.params.items():
+        torch.testing.assert_close(p, stack.params[name].detach(), rtol=0, atol=1e-5)
 
 
 class _Compiled:
-    """Loss, gradient and update of a stack as one compiled function: what is not offered yet."""
+    """Loss, gradient and update of a stack as one compiled function, parameter by parameter.
+
+    Not offered: what it gains over the eager stack does not pay for compiling it at every start.
+    """
 
     def __init__(self, stack: Stack[ToyProblem]) -> None:
         self.stack, self.t = stack, 0
-        self.theta = stack.theta.clone()
-        self.moments = [torch.zeros_like(self.theta) for _ in range(2)]
+        self.params = {name: p.detach().clone() for name, p in stack.params.items()}
+        self.mean, self.square = (
+            {name: torch.zeros_like(p) for name, p in self.params.items()} for _ in range(2)
+        )
         self.function = torch.compile(self._step, dynamic=False)
 
-    def _step(self, theta: Tensor, m: Tensor, v: Tensor, t: Tensor) -> tuple[Tensor, ...]:
-        def loss(x: Tensor) -> Tensor:
-            params, start = {}, 0
-            for name, shape in self.stack.layout.shapes.items():
-                stop = start + torch.Size(shape).numel()
-                params[name] = x[:, start:stop].unflatten(1, shape)
-                start = stop
+    def _step(self, t: Tensor) -> None:
+        def loss(params: dict[str, Tensor]) -> Tensor:
             return self.stack.problem.losses(params, 0).sum()
 
-        grad = torch.func.grad(loss)(theta)
-        m = 0.9 * m + 0.1 * grad
-        v = 0.999 * v + 0.001 * grad * grad
-        step = (m / (1 - 0.9**t)) / ((v / (1 - 0.999**t)).sqrt() + 1e-8)
-        rates = torch.cat([torch.full((10,), 1e-3), torch.full((theta.shape[1] - 10,), 1e-4)])
-        return theta - rates * step, m, v
+        for name, grad in torch.func.grad(loss)(self.params).items():
+            mean = self.mean[name].mul_(0.9).add_(0.1 * grad)
+            square = self.square[name].mul_(0.999).add_(0.001 * grad * grad)
+            step = (mean / (1 - 0.9**t)) / ((square / (1 - 0.999**t)).sqrt() + 1e-8)
+            self.params[name].sub_((1e-3 if name == "W_E" else 1e-4) * step)
 
     def step(self) -> None:
         self.t += 1
-        t = torch.tensor(float(self.t))
-        m, v = self.moments
-        self.theta, *self.moments = self.function(self.theta, m, v, t)
+        self.function(torch.tensor(float(self.t)))
