@@ -15,9 +15,9 @@ IMAGE_STACK = 4
 """Perceptrons of images in one stack: their products fill a core, and a lone run is computed twice
 (measured)."""
 
-CUDA_STACK = 128
-"""Runs of any kind in one stack on a CUDA device: alone they leave it idle (``make bench
-ARGS=gpu-stack``)."""
+CUDA_STACK, CUDA_TOY_STACK = 128, 1024
+"""Most runs of any kind, and toy networks, in one stack on a CUDA device, which fewer leave idle
+(``make bench ARGS=gpu-stack``)."""
 
 _OPTIM = (
     "lr",
@@ -55,7 +55,7 @@ def stack_size(config: RunConfig, n_runs: int, workers: int, *, on_cuda: bool = 
     allow. On a CUDA device all are stacked.
     """
     if on_cuda:
-        return min(CUDA_STACK, n_runs)
+        return min(CUDA_TOY_STACK if config.problem == "toy" else CUDA_STACK, n_runs)
     largest = {"toy": TOY_STACK, "images": IMAGE_STACK}.get(config.problem, 1)
     if config.problem == "toy" and config.toy.decoder == "encoder":
         largest = 1

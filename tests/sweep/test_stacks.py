@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from grok.config import CheckpointConfig, RunConfig, StopConfig, run_key
-from grok.config.stacking import CUDA_STACK, TOY_STACK, stack_size
+from grok.config.stacking import CUDA_STACK, CUDA_TOY_STACK, TOY_STACK, stack_size
 from grok.lit import train as training
 from grok.lit.train import train, train_stack
 from grok.runs import Run, RunLock, RunStore
@@ -61,7 +61,8 @@ def test_transformers_are_not_stacked() -> None:
 
 def test_on_a_cuda_device_all_are_stacked_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stack_size(RunConfig(), 40, 2, on_cuda=True) == 40
-    assert stack_size(toy(), 1000, 1, on_cuda=True) == CUDA_STACK
+    assert stack_size(toy(), 2000, 1, on_cuda=True) == CUDA_TOY_STACK == 1024
+    assert stack_size(RunConfig(), 1000, 1, on_cuda=True) == CUDA_STACK == 128
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("grok.sweep.local._CUDA_FILES", ("/dev/null",))
     configs = {run_key(config): config for config in (small(seed) for seed in range(40))}
