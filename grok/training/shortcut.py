@@ -65,14 +65,16 @@ def shortcut_predictions(
     for split, rows in (("train", pairs.train), ("test", pairs.test)):
         labels = pairs.c.gather(1, rows)
         networks = {
-            "legacy": (bare, _unit),
             "strict": (pairs.model, _unit),
             "matched": (pairs.model, _matched(lengths[split])),
+            "legacy": (bare, _unit),
         }
+        if bare.config == pairs.model.config:  # no norm is left out
+            del networks["legacy"]
         for mode, (model, read) in networks.items():
             f = _logits(stack, model, rows, read, chunk)
             found[mode][split] = (pairs.readout(f, rows), labels)
-    return found
+    return found | {"legacy": found["legacy"] or found["strict"]}
 
 
 def _without_norms(model: Transformer) -> Transformer:
