@@ -217,7 +217,7 @@ class TransformerConfig:
         return self.d_model // self.n_heads
 
 
-Form = Literal["full", "last", "token", "folded"]
+Form = Literal["full", "last", "token", "folded", "table"]
 """Ways to compute the same logits, see :mod:`grok.models.forms`."""
 
 FOLD_FROM = 1000
@@ -237,10 +237,16 @@ def can_fold(config: TransformerConfig) -> bool:
     )
 
 
-def training_form(config: TransformerConfig, n_batch: int) -> Form:
-    """The cheapest form for a batch of this size."""
+def training_form(config: TransformerConfig, n_batch: int, *, looks_up: bool = False) -> Form:
+    """The cheapest form for a batch of this size.
+
+    Args:
+        config: The network.
+        n_batch: Pairs of an update.
+        looks_up: Whether lookups are cheap: the pairs are always the same, and on a CPU.
+    """
     if can_fold(config) and n_batch >= FOLD_FROM:
-        return "folded"
+        return "table" if looks_up else "folded"
     return "token" if has_tables(config) else "last"
 
 

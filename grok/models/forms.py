@@ -8,7 +8,8 @@ MLP and one unembedding per pair are enough; a causal mask changes nothing in th
 *Token form*: tables of scores and values by (token, position), gathered per pair, then the
 rest of the block for one row. Every placement allows it. *Folded form*: where nothing
 nonlinear stands between two linear maps they multiply first, W_in W_O, W_U W_O and
-W_U W_out; it returns logits only, and pays on large batches. *Last form*, for deeper networks and
+W_U W_out; it returns logits only, and pays on large batches. *Table form*: the same, with its first
+products looked up (:mod:`~grok.models.table_form`). *Last form*, for deeper networks and
 dropout: the full form with the last block restricted to its last row.
 """
 
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from grok.models.config import Form
 from grok.models.layers import activation, attention_scale, linear, split_heads
+from grok.models.table_form import Places, mixed_products, places
 from grok.models.transformer import (
     Activations,
     Attend,
@@ -50,10 +52,17 @@ def logits(
     b: Int[Tensor, "run batch"],
     form: Form,
     drop: Dropout | None = None,
+    where: Places | None = None,
 ) -> Float[Tensor, "run batch cls"]:
-    """Logits at ``=`` of the pairs (a, b), by the form asked for."""
-    if form == "folded":
-        return _folded_logits(model, params, a, b)
+    """Logits at ``=`` of the pairs (a, b), by the form asked for.
+
+    ``where`` saves the table form what it would find out about the pairs; its logits have first
+    derivatives only.
+    """
+    if form == "table":
+        where = where or places(model.n, model.config.n_heads, a, b)
+    if form in ("folded", "table"):
+        return _folded_logits(model, params, a, b, where)
     if form == "token":
         return token_forward(model, params, a, b).logits[:, :, 0]
     tokens = pair_tokens(model, a, b)
@@ -176,23 +185,33 @@ def token_forward(
 
 
 def _folded_logits(
-    model: Transformer, params: Parameters, a: Tensor, b: Tensor
+    model: Transformer, params: Parameters, a: Tensor, b: Tensor, where: Places | None
 ) -> Float[Tensor, "run batch cls"]:
-    """The folded form; the products are part of the graph, nothing is detached or cached."""
+    """The folded form; with places, the table form.
+
+    The products are part of the graph, nothing is detached or cached.
+    """
     t = tables(model, params)
-    z = _mix(model, t, a, b).z
+    pattern = token_scores(model, t, a, b).softmax(dim=2)
+    z = mixed(model, t, a, b, pattern) if where is None else None
     p = {name.removeprefix(_BLOCK): tensor for name, tensor in params.items()}
     W_O, W_U = p["W_O"], model.unembedding(params)
     skip = t.e if p.get("b_O") is None else t.e + p["b_O"]
 
+    def of_z(W: Tensor, bias: Tensor | None) -> Tensor:
+        if where is not None:
+            return mixed_products(t.v, pattern, W, bias, where)
+        assert z is not None
+        return linear(z, W, bias)
+
     def read(name: str) -> Tensor:
         bias = linear(skip, p[f"W_{name}"], p.get(f"b_{name}"))
-        return linear(z, p[f"W_{name}"] @ W_O, bias)
+        return of_z(p[f"W_{name}"] @ W_O, bias)
 
     gate = read("gate") if model.config.act == "glu" else None
     neurons = activation(read("in"), gate, model.config.act)
     constant = linear(skip if p.get("b_out") is None else skip + p["b_out"], W_U, p.get("b_U"))
-    return linear(z, W_U @ W_O, constant) + linear(neurons, W_U @ p["W_out"])
+    return of_z(W_U @ W_O, constant) + linear(neurons, W_U @ p["W_out"])
 
 
 def attention_rows(

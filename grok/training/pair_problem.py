@@ -17,6 +17,7 @@ from grok.measures.snapshot import Kernels
 from grok.models.config import Form, training_form
 from grok.models.forms import logits as form_logits
 from grok.models.init import initial_parameters
+from grok.models.table_form import Places, places
 from grok.models.transformer import Transformer
 from grok.training.compat import check_stackable
 from grok.training.dropout import update_dropout
@@ -54,7 +55,8 @@ class PairProblem:
         self.device = torch.device(device)
         self.model = Transformer(self.config.model, data[0].n)
         self.n_batch = self.config.data.batch_size or len(data[0].train)
-        self.form: Form = form or training_form(self.model.config, self.n_batch)
+        looks_up = self.is_fixed and self.device.type == "cpu"
+        self.form: Form = form or training_form(self.model.config, self.n_batch, looks_up=looks_up)
         self.initial_logits: Tensor | None = None
         self._initial_kernels: Kernels | None = None
         self._place_data()
@@ -67,6 +69,10 @@ class PairProblem:
         self.train = torch.stack([d.train for d in self.data]).to(self.device)
         self.test = torch.stack([d.test for d in self.data]).to(self.device)
         self._train_batch = tuple(x.gather(1, self.train) for x in (self.a, self.b, self.c))
+        self._places: Places | None = None
+        if self.form == "table" and self.is_fixed:
+            a, b, _ = self._train_batch
+            self._places = places(self.model.n, self.config.model.n_heads, a, b)
         self.mirrored: Tensor | None = None
         if all(is_commutative(d) for d in self.data):
             self.mirrored = torch.stack([mirrored(d) for d in self.data]).to(self.device)
@@ -88,7 +94,7 @@ class PairProblem:
         if not self.config.model.subtract_initial:
             return
         with torch.no_grad():
-            form: Form = "token" if self.form == "folded" else self.form
+            form: Form = "token" if self.form in ("folded", "table") else self.form
             self.initial_logits = form_logits(self.model, params, self.a, self.b, form).clone()
 
     def readout(self, f: Tensor, rows: Tensor | None) -> Float[Tensor, "run batch cls"]:
@@ -108,14 +114,15 @@ class PairProblem:
             batch = tuple(x.gather(1, rows) for x in (self.a, self.b, self.c))
         a, b, c = batch
         drop = update_dropout(self.configs, step)
-        f = form_logits(self.model, params, a, b, self.form, drop)
+        f = form_logits(self.model, params, a, b, self.form, drop, self._places)
         return self.loss(self.readout(f, rows), c, DTYPES[self.config.optim.loss_dtype])
 
     def whole_losses(self, params: Mapping[str, Tensor], step: int) -> Float[Tensor, " run"]:
-        """Mean loss of each run on all training pairs, at whatever step."""
+        """Mean loss of each run on all training pairs, at whatever step; any derivative of it."""
         del step
         a, b, c = self._train_batch
-        f = form_logits(self.model, params, a, b, self.form)
+        form: Form = "folded" if self.form == "table" else self.form
+        f = form_logits(self.model, params, a, b, form)
         return self.loss(self.readout(f, self.train), c, DTYPES[self.config.optim.loss_dtype])
 
     def loss(self, h: Tensor, labels: Tensor, dtype: torch.dtype) -> Float[Tensor, " run"]:

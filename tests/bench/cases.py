@@ -149,7 +149,7 @@ class _Free(MeasureCallback):
 
 def forms() -> Iterator[Result]:
     """The training form against the full form, optimiser and float64 loss included."""
-    cases = (("none", "folded", ">= 4.4"), ("M+A*", "token", ">= 3.7"))
+    cases = (("none", "table", ">= 4.4"), ("M+A*", "token", ">= 3.7"))
     for norm, form, target in cases:
         config = parse_run("layernorm", [f"--model.norm={norm}"])
         fast, full = _stack(config), _stack(config, "full")

@@ -23,7 +23,10 @@ from grok.models.transformer import Transformer
 from tests.builders import (
     EVERY_PLACEMENT,
     NORM_KINDS,
+    TINY,
     VARIANTS,
+    changed,
+    make_stack,
     random_pairs,
     random_parameters,
     transformer,
@@ -62,6 +65,7 @@ def assert_forms_are_equal(model: Transformer, n_runs: int, n_batch: int = 11) -
         "last": True,
         "token": has_tables(model.config),
         "folded": can_fold(model.config),
+        "table": can_fold(model.config),
     }
     for form, does_exist in exists.items():
         if not does_exist:
@@ -108,13 +112,14 @@ def test_forms_are_equal_where_factorised_attention_would_be_0_over_0() -> None:
     params = random_parameters(model, 2)
     params |= {f"blocks.0.W_{name}": 30 * params[f"blocks.0.W_{name}"] for name in "QK"}
     a, b = random_pairs(2, 25, model.n)
-    full, token, folded = (
-        logits(model, params, a, b, form) for form in ("full", "token", "folded")
+    full, token, folded, table = (
+        logits(model, params, a, b, form) for form in ("full", "token", "folded", "table")
     )
     scores = tables(model, params)
     assert torch.einsum("rqhd,rkhd->rhk", scores.q, scores.k).abs().max() > 800
     torch.testing.assert_close(token, full, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(folded, full, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(table, full, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("norm", EVERY_PLACEMENT, ids=lambda norm: norm.name)
@@ -206,7 +211,25 @@ def test_training_folds_large_batches_where_it_may() -> None:
     assert training_form(transformer(norm=norm_config("M")).config, FOLD_FROM) == "token"
 
 
-@pytest.mark.parametrize("form", ["token", "folded"])
+def test_the_same_pairs_on_a_cpu_are_looked_up() -> None:
+    config = transformer().config
+    assert training_form(config, FOLD_FROM, looks_up=True) == "table"
+    assert training_form(config, FOLD_FROM - 1, looks_up=True) == "token"
+    medium = changed(TINY, p=61)  # 30 % of whose pairs are more than that
+    for fields, form in ({}, "table"), ({"batch_size": FOLD_FROM}, "folded"):
+        assert make_stack(changed(medium, **fields)).problem.form == form
+
+
+def test_the_table_form_has_no_second_derivative_and_says_so() -> None:
+    model = transformer()
+    params = {name: p.requires_grad_() for name, p in random_parameters(model, 1).items()}
+    a, b = random_pairs(1, 9, model.n)
+    loss = logits(model, params, a, b, "table").square().sum()
+    with pytest.raises(RuntimeError, match="first derivatives only; take the folded form"):
+        torch.autograd.grad(loss, [params["W_E"]], create_graph=True)
+
+
+@pytest.mark.parametrize("form", ["token", "folded", "table"])
 def test_float32_forms_are_equal_to_1e_5_at_initialisation(form: Form) -> None:
     model = transformer(n=31, d_model=64, n_heads=4, d_mlp=256)
     initial = initial_parameters(model, 0)

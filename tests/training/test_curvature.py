@@ -137,7 +137,7 @@ def test_eigenvalues_that_do_not_converge_are_nan(monkeypatch: pytest.MonkeyPatc
     torch.testing.assert_close(slow[1], nan(3), equal_nan=True)
 
 
-@pytest.mark.parametrize("form", ["full", "folded"])
+@pytest.mark.parametrize("form", ["full", "folded", "table"])
 def test_products_do_not_depend_on_the_form_of_the_network(form: Form) -> None:
     stack = make()
     other = make_stack(stack.config, form=form)

@@ -92,7 +92,7 @@ def test_a_stack_equals_its_runs_one_by_one_in_plain_torch(fields: dict[str, Any
     assert distance_to_plain(make_stack(*runs(**fields)), N_STEPS) < 1e-12
 
 
-@pytest.mark.parametrize("form", ["full", "last", "token", "folded"])
+@pytest.mark.parametrize("form", ["full", "last", "token", "folded", "table"])
 @pytest.mark.parametrize("n_runs", [1, 3])
 def test_every_form_trains_like_plain_torch(form: Any, n_runs: int) -> None:
     configs = runs(p=13, d_model=32, n_heads=4)[:n_runs]
@@ -104,15 +104,15 @@ def test_float32_is_within_a_tenth_of_the_rate_of_float64_after_one_step() -> No
     configs = [tiny(p=31, d_model=64, d_mlp=256, init_seed=seed) for seed in range(2)]
     double = make_stack(*configs, form="full")
     double.advance(1)
-    for form in ("full", "last", "token", "folded"):
+    for form in ("full", "last", "token", "folded", "table"):
         single = make_stack(*[changed(c, dtype="float32") for c in configs], form=form)
         single.advance(1)
         assert (single.theta.double() - double.theta).abs().max() < 0.1 * 1e-3
 
 
-@pytest.mark.parametrize("name", ["none", "mlp"])
+@pytest.mark.parametrize(("name", "form"), [("none", None), ("mlp", None), ("none", "table")])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_bytes_do_not_depend_on_the_neighbours(name: str, dtype: str) -> None:
+def test_bytes_do_not_depend_on_the_neighbours(name: str, form: Any, dtype: str) -> None:
     """In stacks of two and more; a stack of one may take another matrix kernel."""
     norm = norm_config(name, eps=1e-3)
     configs = [
@@ -120,7 +120,7 @@ def test_bytes_do_not_depend_on_the_neighbours(name: str, dtype: str) -> None:
     ]
     expected: dict[int, torch.Tensor] = {}
     for seeds in [(0, 1, 2, 3, 4), (4, 0), (1, 3), (2, 4, 1), (3, 2, 1, 0)]:
-        stack = make_stack(*[configs[s] for s in seeds])
+        stack = make_stack(*[configs[s] for s in seeds], form=form)
         stack.advance(30)
         for seed, theta in zip(seeds, stack.theta, strict=True):
             assert torch.equal(theta, expected.setdefault(seed, theta))
