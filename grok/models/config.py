@@ -223,6 +223,9 @@ Form = Literal["full", "last", "token", "folded", "table"]
 FOLD_FROM = 1000
 """Batch from which the folded products cost less than they save (measured at d_model 128)."""
 
+LOOK_UP_FROM = 16
+"""Width of a head from which a lookup of its row is cheaper than a product with it (measured)."""
+
 
 def has_tables(config: TransformerConfig) -> bool:
     """Whether the token form exists: one layer, no dropout."""
@@ -246,7 +249,7 @@ def training_form(config: TransformerConfig, n_batch: int, *, looks_up: bool = F
         looks_up: Whether lookups are cheap: the pairs are always the same, and on a CPU.
     """
     if can_fold(config) and n_batch >= FOLD_FROM:
-        return "table" if looks_up else "folded"
+        return "table" if looks_up and config.d_head >= LOOK_UP_FROM else "folded"
     return "token" if has_tables(config) else "last"
 
 

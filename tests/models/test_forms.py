@@ -9,6 +9,7 @@ from torch import Tensor
 from grok.metrics.attention import saturated_pattern
 from grok.models.config import (
     FOLD_FROM,
+    LOOK_UP_FROM,
     PLACEMENTS,
     Form,
     NormConfig,
@@ -212,10 +213,12 @@ def test_training_folds_large_batches_where_it_may() -> None:
 
 
 def test_the_same_pairs_on_a_cpu_are_looked_up() -> None:
-    config = transformer().config
+    config = transformer(d_model=2 * LOOK_UP_FROM).config
     assert training_form(config, FOLD_FROM, looks_up=True) == "table"
     assert training_form(config, FOLD_FROM - 1, looks_up=True) == "token"
-    medium = changed(TINY, p=61)  # 30 % of whose pairs are more than that
+    narrow = transformer(d_model=2 * LOOK_UP_FROM - 2).config
+    assert training_form(narrow, FOLD_FROM, looks_up=True) == "folded"
+    medium = changed(TINY, p=61, d_model=32)  # more than half of whose pairs are trained on
     for fields, form in ({}, "table"), ({"batch_size": FOLD_FROM}, "folded"):
         assert make_stack(changed(medium, **fields)).problem.form == form
 
