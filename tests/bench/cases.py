@@ -21,11 +21,11 @@ from grok.lit.reading import MeasureCallback
 from grok.lit.signals import SignalCatcher
 from grok.lit.trainer import fit
 from grok.measures import MEASURES, MissingPart
-from grok.models.forms import Form
 from grok.runs import ReadingsWriter, RunLock, RunStore
 from grok.tracking import make_tracker
 from grok.training import PairProblem, Stack
 from tests.bench.dynamics import dynamics_share
+from tests.bench.forms import forms
 from tests.bench.gpu import gpu_stack
 from tests.bench.language import language
 from tests.bench.progress import progress_reading, progress_share
@@ -39,8 +39,8 @@ from tests.bench.sweep_overhead import sweep_overhead
 from tests.bench.toy import toy_stack_vs_loop
 
 
-def _stack(config: RunConfig, form: Form | None = None) -> Stack[PairProblem]:
-    return Stack(PairProblem([config], [pair_data(config.data)], form=form))
+def _stack(config: RunConfig) -> Stack[PairProblem]:
+    return Stack(PairProblem([config], [pair_data(config.data)]))
 
 
 class _Clock(Callback):
@@ -145,32 +145,6 @@ class _Free(MeasureCallback):
 
     def __init__(self, ready: dict[str, torch.Tensor], schedule: Schedule) -> None:
         super().__init__(lambda _: ready, schedule)
-
-
-def forms() -> Iterator[Result]:
-    """The training form against the full form, optimiser and float64 loss included."""
-    cases = (("none", "table", ">= 4.4"), ("M+A*", "token", ">= 3.7"))
-    for norm, form, target in cases:
-        config = parse_run("layernorm", [f"--model.norm={norm}"])
-        fast, full = _stack(config), _stack(config, "full")
-        assert fast.problem.form == form
-        _assert_same_gradient(config)
-        table = interleaved(
-            {"fast": lambda s=fast: s.advance(1), "full": lambda s=full: s.advance(1)}
-        )
-        ratios = [row["full"] / row["fast"] for row in table]
-        milliseconds = {name: 1e3 * min(row[name] for row in table) for name in table[0]}
-        what = f"p = 113, norm {norm}: full step / {form} step"
-        yield judge("folded-vs-full", what, ratios, target, detail=milliseconds)
-
-
-def _assert_same_gradient(config: RunConfig) -> None:
-    """In float64 both forms have the same gradient."""
-    from dataclasses import replace
-
-    config = replace(config, dtype="float64", data=replace(config.data, train_fraction=0.1))
-    fast, full = _stack(config, form=_stack(config).problem.form), _stack(config, "full")
-    torch.testing.assert_close(fast.gradient()[1], full.gradient()[1], rtol=1e-10, atol=1e-12)
 
 
 def measures_share() -> Iterator[Result]:
