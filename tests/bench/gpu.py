@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from typing import Any, Literal
 
@@ -124,7 +125,7 @@ def _figure(stack: Stack, precision: str, way: Way) -> Figure:
         compile_parts(stack)
     with matmul_precision(stack.config.matmul_precision):
         stack.captured = None if way == "eager" else CapturedUpdate(stack)
-        peaks = _peaks(stack.device)
+    peaks = _peaks(stack.device, stack.config.matmul_precision)
     stack._is_captured = True
     rates = _updates_a_second(lambda: stack.advance(10), stack.device)
     size = len(stack.configs)
@@ -165,12 +166,14 @@ def compile_parts(stack: Stack) -> None:
     stack.optimizer.delta = torch.compile(stack.optimizer.delta, dynamic=False)
 
 
-def _peaks(device: torch.device) -> dict[str, float]:
+@cache
+def _peaks(device: torch.device, high: Literal["highest", "high"]) -> dict[str, float]:
     """Operations a second of a large product, and bytes a second of a large copy."""
     n = 8192 if device.type == "cuda" else 512
     x = torch.ones(n, n, device=device)
     out = torch.empty_like(x)
-    products = max(_updates_a_second(lambda: torch.mm(x, x, out=out), device, calls=1))
+    with matmul_precision(high):
+        products = max(_updates_a_second(lambda: torch.mm(x, x, out=out), device, calls=1))
     copies = max(_updates_a_second(lambda: out.copy_(x), device, calls=1))
     return {"products": 2 * n**3 * products, "bytes": 2 * x.nbytes * copies}
 
