@@ -14,7 +14,6 @@ from grok.training.captured import CapturedUpdate
 from tests.bench.gpu import compile_parts
 from tests.bench.protocol import Result, interleaved, judge
 
-
 CASES: list[tuple[str, Form, str]] = [("none", "table", ">= 4.4"), ("M+A*", "token", ">= 3.7")]
 
 
