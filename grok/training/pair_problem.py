@@ -118,11 +118,10 @@ class PairProblem:
         return self.loss(self.readout(f, rows), c, DTYPES[self.config.optim.loss_dtype])
 
     def whole_losses(self, params: Mapping[str, Tensor], step: int) -> Float[Tensor, " run"]:
-        """Mean loss of each run on all training pairs, at whatever step; any derivative of it."""
+        """Mean loss of each run on all training pairs, at whatever step."""
         del step
         a, b, c = self._train_batch
-        form: Form = "folded" if self.form == "table" else self.form
-        f = form_logits(self.model, params, a, b, form)
+        f = form_logits(self.model, params, a, b, self.form, where=self._places)
         return self.loss(self.readout(f, self.train), c, DTYPES[self.config.optim.loss_dtype])
 
     def loss(self, h: Tensor, labels: Tensor, dtype: torch.dtype) -> Float[Tensor, " run"]:
@@ -148,5 +147,6 @@ class PairProblem:
         return self._initial_kernels
 
     def alone(self, run: int) -> "PairProblem":
-        """The problem of one of the runs."""
-        return PairProblem((self.configs[run],), (self.data[run],), self.device, self.form)
+        """The problem of one of the runs, in a form that has second derivatives."""
+        form: Form = "folded" if self.form == "table" else self.form
+        return PairProblem((self.configs[run],), (self.data[run],), self.device, form)

@@ -93,5 +93,5 @@ class Problem(Protocol):
         ...
 
     def alone(self, run: int) -> "Problem":
-        """The problem of one of the runs."""
+        """The problem of one of the runs, whose losses have second derivatives."""
         ...

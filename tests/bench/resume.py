@@ -14,20 +14,20 @@ from grok.training import Stack, problem_of
 from tests.bench.protocol import Result, judge
 from tests.running import assert_same
 
-ROUNDS = 5
+ROUNDS = 3
 QUIET = ["--tracking.mode=disabled", "--device=cpu"]
 
 
 def resume_cost() -> Iterator[Result]:
-    """CPU seconds that a stop in the middle adds to a p = 113 run of 200 updates, in updates."""
-    config = parse_run("weight_decay", [*QUIET, "--n_steps=200"])
+    """CPU seconds that a stop in the middle adds to a p = 113 run of 120 updates, in updates."""
+    config = parse_run("weight_decay", [*QUIET, "--n_steps=120"])
     added = []
     with tempfile.TemporaryDirectory() as folder:
         train(config, Path(folder) / "warm", progress=False)
         for number in range(ROUNDS):
             whole, parts = (Path(folder) / f"{kind}{number}" for kind in ("whole", "parts"))
             alone = _seconds(config, whole)
-            stopped = _seconds(replace(config, n_steps=100), parts)
+            stopped = _seconds(replace(config, n_steps=60), parts)
             together = stopped + _seconds(config, parts)
             added.append((together - alone) / (alone / config.n_steps))
             assert_same(*(Run(place / run_key(config)) for place in (whole, parts)))

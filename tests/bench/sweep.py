@@ -18,11 +18,11 @@ ROUNDS = 4
 SPIN = "while True: pass"
 
 
-def processes_vs_threads(n_steps: int = 250, rounds: int = ROUNDS, *flags: str) -> Iterator[Result]:
+def processes_vs_threads(n_steps: int = 150, rounds: int = ROUNDS, *flags: str) -> Iterator[Result]:
     """Two one-thread workers, one process of two threads, and two workers on a busy machine.
 
     Args:
-        n_steps: Updates of each run; 250 at p = 113 take some ten seconds.
+        n_steps: Updates of each run; 150 at p = 113 take some ten seconds.
         rounds: How often each of the three is timed, in turn.
         flags: Further fields of the run.
     """
