@@ -16,6 +16,7 @@ from grok.models.config import NormConfig, TransformerConfig
 from grok.models.forms import Form
 from grok.models.transformer import Transformer
 from grok.training import PairProblem, Stack
+from grok.training.captured import CapturedUpdate
 
 TINY = RunConfig(
     data=DataConfig(p=7, train_fraction=0.6),
@@ -59,9 +60,17 @@ def data_of(configs: Sequence[RunConfig]) -> list[PairData]:
     return [pair_data(config.data) for config in configs]
 
 
-def make_stack(*configs: RunConfig, form: Form | None = None) -> Stack[PairProblem]:
-    """A stack of these runs, on the CPU."""
-    return Stack(PairProblem(configs, data_of(configs), form=form))
+def make_stack(
+    *configs: RunConfig, form: Form | None = None, device: str = "cpu"
+) -> Stack[PairProblem]:
+    """A stack of these runs."""
+    return Stack(PairProblem(configs, data_of(configs), device, form=form))
+
+
+def captured(stack: Stack) -> Stack:
+    """The stack as on a CUDA device, its program called instead of replayed."""
+    stack.captured = CapturedUpdate(stack)
+    return stack
 
 
 def transformer(n: int = 5, norm: NormConfig | None = None, **fields: Any) -> Transformer:

@@ -79,10 +79,7 @@ def run_key(config: RunConfig) -> str:
     whichever experiment it was started; 3 is 3.0 where a field takes fractions.
     """
     default = _defaults()
-    resolved = _resolved(config)
-    if config.dtype == "float32":
-        resolved["matmul_precision"] = config.matmul_precision
-    full = {k: _like(default[k], v) for k, v in flatten(resolved).items()}
+    full = {k: _like(default[k], v) for k, v in flatten(_resolved(config)).items()}
     values = {k: v for k, v in full.items() if v != default[k]}
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     data = config.data
@@ -160,13 +157,20 @@ def _resolved(config: RunConfig) -> dict[str, Any]:
         return _images(config, values, optim)
     if config.problem == "toy":
         return _toy(config, values, optim)
-    found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
+    found = {"data": data, "model": model, "optim": optim, **_precision(config)}
     if config.problem == "pairs":
         return found
     if config.problem == "language":
         return found | {"problem": "language", **_text(config, values)}
     used = {name: values["sequence"][name] for name in config.sequence.used_by(config.problem)}
     return found | {"problem": config.problem, "sequence": used}
+
+
+def _precision(config: RunConfig) -> dict[str, Any]:
+    """How numbers are kept and, where that leaves a choice, multiplied."""
+    if config.dtype == "float64":
+        return {"dtype": config.dtype}
+    return {"dtype": config.dtype, "matmul_precision": config.matmul_precision}
 
 
 def _toy(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) -> dict[str, Any]:
@@ -184,7 +188,7 @@ def _toy(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) -> di
     has_order = toy.get("batch_size") or toy["dropout"]
     data = {name: getattr(config.data, name) for name in kept[: 2 if has_order else 1]}
     model = {"init_seed": config.model.init_seed}
-    found = {"data": data, "model": model, "optim": optim, "dtype": config.dtype}
+    found = {"data": data, "model": model, "optim": optim, **_precision(config)}
     return found | {"problem": "toy", "toy": toy}
 
 
@@ -205,7 +209,7 @@ def _images(config: RunConfig, values: dict[str, Any], optim: dict[str, Any]) ->
     else:
         seeds["order_seed"] = config.data.order_seed
     model = {"init_seed": config.model.init_seed}
-    found = {"data": seeds, "model": model, "optim": optim, "dtype": config.dtype}
+    found = {"data": seeds, "model": model, "optim": optim, **_precision(config)}
     return found | {"problem": "images", "images": images}
 
 

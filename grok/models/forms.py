@@ -13,6 +13,7 @@ products looked up (:mod:`~grok.models.table_form`). *Last form*, for deeper net
 dropout: the full form with the last block restricted to its last row.
 """
 
+from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
@@ -192,17 +193,14 @@ def _folded_logits(
     The products are part of the graph, nothing is detached or cached.
     """
     t = tables(model, params)
-    pattern = token_scores(model, t, a, b).softmax(dim=2)
-    z = mixed(model, t, a, b, pattern) if where is None else None
+    if where is None:
+        of_z = partial(linear, _mix(model, t, a, b).z)
+    else:
+        pattern = token_scores(model, t, a, b).softmax(dim=2)
+        of_z = partial(mixed_products, t.v, pattern, where)
     p = {name.removeprefix(_BLOCK): tensor for name, tensor in params.items()}
     W_O, W_U = p["W_O"], model.unembedding(params)
     skip = t.e if p.get("b_O") is None else t.e + p["b_O"]
-
-    def of_z(W: Tensor, bias: Tensor | None) -> Tensor:
-        if where is not None:
-            return mixed_products(t.v, pattern, W, bias, where)
-        assert z is not None
-        return linear(z, W, bias)
 
     def read(name: str) -> Tensor:
         bias = linear(skip, p[f"W_{name}"], p.get(f"b_{name}"))

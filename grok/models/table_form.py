@@ -95,18 +95,18 @@ class _Mixture(torch.autograd.Function):
 def mixed_products(
     values: Float[Tensor, "run row head d_head"],
     pattern: Float[Tensor, "run batch key head"],
+    where: Places,
     W: Float[Tensor, "run out d_model"],
     bias: Float[Tensor, "run out"] | None,
-    where: Places,
 ) -> Float[Tensor, "run batch out"]:
     """``linear(z, W, bias)``, z being the values mixed by a pattern whose weights sum to 1.
 
     Args:
         values: By token and position, the last row of ``=``.
         pattern: Weights of the keys a, b and ``=``.
+        where: What the pairs look up.
         W: Whatever multiplies z.
         bias: Added to every pair's product.
-        where: Of the pairs.
 
     Raises:
         RuntimeError: In a backward pass that is to be differentiated.

@@ -100,8 +100,8 @@ def _stored_speeds(runs_dir: Path) -> dict[tuple[Any, ...], list[float]]:
 
 def _form(config: RunConfig) -> str:
     """Form in which a step is computed."""
-    n_batch, is_fixed = config.data.batch_size or config.data.n_train, not config.data.batch_size
-    return training_form(config.model, n_batch, looks_up=is_fixed)
+    batch_size = config.data.batch_size
+    return training_form(config.model, batch_size or config.data.n_train, looks_up=not batch_size)
 
 
 def step_flops(config: RunConfig) -> float:
@@ -123,13 +123,14 @@ def step_flops(config: RunConfig) -> float:
     d, m, vocab = model.d_model, 0 if model.attn_only else model.d_mlp, n + 1
     n_batch = config.data.batch_size or config.data.n_train
     row, tables = 2 * d * d + 4 * d * m + 2 * d * vocab, 4 * d * d * (2 * n + 1)
-    if _form(config) in ("folded", "table"):
-        per_pair = 2 * d * m + 2 * d * vocab + 2 * m * vocab
-        once = tables + 2 * m * d * d + 2 * vocab * d * m + 2 * vocab * d * d
-        if _form(config) == "table":
-            lookups = 4 * model.n_heads * (m + vocab)
-            per_pair, once = 2 * m * vocab + lookups, once + 4 * n * d * (m + vocab)
-    elif _form(config) == "token":
+    folds = 2 * m * d * d + 2 * vocab * d * m + 2 * vocab * d * d
+    form = _form(config)
+    if form == "table":
+        per_pair = 4 * model.n_heads * (m + vocab) + 2 * m * vocab
+        once = tables + folds + 4 * n * d * (m + vocab)
+    elif form == "folded":
+        per_pair, once = 2 * d * (m + vocab) + 2 * m * vocab, tables + folds
+    elif form == "token":
         per_pair, once = row, tables
     else:
         full_layer = 3 * (8 * d * d + 4 * d * m + 12 * d)

@@ -67,10 +67,9 @@ def shortcut_predictions(
         networks = {
             "strict": (pairs.model, _unit),
             "matched": (pairs.model, _matched(lengths[split])),
-            "legacy": (bare, _unit),
         }
-        if bare.config == pairs.model.config:  # no norm is left out
-            del networks["legacy"]
+        if bare.config != pairs.model.config:  # without a norm to leave out it is strict
+            networks["legacy"] = (bare, _unit)
         for mode, (model, read) in networks.items():
             f = _logits(stack, model, rows, read, chunk)
             found[mode][split] = (pairs.readout(f, rows), labels)

@@ -51,8 +51,6 @@ class Stack(Generic[P]):
         self.step = 0
         self.alive = torch.ones(len(self.configs), dtype=torch.bool, device=self.device)
         self.ended = torch.full((len(self.configs),), -1, device=self.device)
-        self.captured: CapturedUpdate | None = None
-        self._is_captured = False
         self.previous: Tensor | None = None
         self._place_parameters()
 
@@ -83,6 +81,11 @@ class Stack(Generic[P]):
     def _rows_at_start(self) -> Float[Tensor, "run weight"]:
         rows = self.layout.rows([self.problem.initial(config) for config in self.configs])
         return rows.to(self.device, self.dtype)
+
+    @cached_property
+    def captured(self) -> CapturedUpdate | None:
+        """The update recorded, when it is first asked for; None where it cannot be."""
+        return captured_update(self)
 
     @cached_property
     def initial(self) -> Float[Tensor, "run weight"]:
@@ -184,8 +187,6 @@ class Stack(Generic[P]):
         if sums is not None:
             sums.begin(self.theta)
         with torch.enable_grad(), matmul_precision(self.config.matmul_precision):
-            if not self._is_captured:
-                self.captured, self._is_captured = captured_update(self), True
             for left in range(n_steps, 0, -1):
                 is_asked = self.captured is None or left == n_steps
                 if is_asked and (should_stop() or not bool(self.alive.any())):

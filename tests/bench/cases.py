@@ -12,7 +12,6 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from grok.config import RunConfig, Schedule, parse_run
-from grok.data.pairs import pair_data
 from grok.lit.families import measure_callbacks
 from grok.lit.keeper import Keeper
 from grok.lit.loggers import StoreLogger
@@ -23,7 +22,6 @@ from grok.lit.trainer import fit
 from grok.measures import MEASURES, MissingPart
 from grok.runs import ReadingsWriter, RunLock, RunStore
 from grok.tracking import make_tracker
-from grok.training import PairProblem, Stack
 from tests.bench.dynamics import dynamics_share
 from tests.bench.forms import forms
 from tests.bench.gpu import gpu_stack
@@ -37,10 +35,7 @@ from tests.bench.seconds import seconds_to_grok
 from tests.bench.sweep import processes_vs_threads
 from tests.bench.sweep_overhead import sweep_overhead
 from tests.bench.toy import toy_stack_vs_loop
-
-
-def _stack(config: RunConfig) -> Stack[PairProblem]:
-    return Stack(PairProblem([config], [pair_data(config.data)]))
+from tests.builders import make_stack
 
 
 class _Clock(Callback):
@@ -114,7 +109,7 @@ def overhead_training() -> Iterator[Result]:
 
 def _fit_with_free_readings(config: RunConfig, n_steps: int, folder: Path) -> tuple[float, float]:
     """CPU seconds of a fit that writes every default reading, and of the updates inside it."""
-    stack = _stack(config)
+    stack = make_stack(config)
     snapshot = stack.snapshot()
     measures: list[MeasureCallback] = [
         _Free(callback.measure(snapshot), callback.schedule)
@@ -151,7 +146,7 @@ def measures_share() -> Iterator[Result]:
     """One reading of what is read by default against 100 training steps; each family's part."""
     config = parse_run("weight_decay")
     default = [MEASURES[name] for name in measure_callbacks(config)]
-    stack = _stack(config)
+    stack = make_stack(config)
     stack.advance(20)
 
     def read() -> None:

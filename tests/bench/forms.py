@@ -7,12 +7,10 @@ from dataclasses import replace
 import torch
 
 from grok.config import RunConfig, parse_run
-from grok.data.pairs import pair_data
 from grok.models.config import Form
-from grok.training import PairProblem, Stack
-from grok.training.captured import CapturedUpdate
 from tests.bench.gpu import compile_parts
 from tests.bench.protocol import Result, interleaved, judge
+from tests.builders import captured, make_stack
 
 CASES: list[tuple[str, Form, str]] = [("none", "table", ">= 4.4"), ("M+A*", "token", ">= 3.7")]
 
@@ -21,10 +19,10 @@ def forms() -> Iterator[Result]:
     """The training form against the full form, and what else it could have been."""
     for norm, form, target in CASES:
         config = parse_run("layernorm", [f"--model.norm={norm}"])
-        assert _stack(config).problem.form == form
+        assert make_stack(config).problem.form == form
         _assert_same_gradient(config)
         both: tuple[Form, Form] = (form, "full")
-        stacks = {name: _stack(config, name) for name in both}
+        stacks = {name: make_stack(config, form=name) for name in both}
         rows = interleaved({name: lambda s=s: s.advance(1) for name, s in stacks.items()})
         milliseconds = {name: 1e3 * min(row[name] for row in rows) for name in rows[0]}
         ratios = [row["full"] / row[form] for row in rows]
@@ -35,9 +33,10 @@ def forms() -> Iterator[Result]:
 
 def _others(config: RunConfig) -> Iterator[Result]:
     """What a step of the folded form, and one compiled by torch, cost."""
-    table, folded, compiled = _stack(config), _stack(config, "folded"), _stack(config, "folded")
+    table = make_stack(config)
+    folded, compiled = (make_stack(config, form="folded") for _ in range(2))
     compile_parts(compiled)
-    compiled.captured, compiled._is_captured = CapturedUpdate(compiled), True
+    captured(compiled)
     rows = interleaved(
         {
             "table": lambda: table.advance(1),
@@ -52,13 +51,10 @@ def _others(config: RunConfig) -> Iterator[Result]:
     yield Result("folded-vs-full", what, value, min(ratios), max(ratios), "none", True)
 
 
-def _stack(config: RunConfig, form: Form | None = None) -> Stack[PairProblem]:
-    return Stack(PairProblem([config], [pair_data(config.data)], form=form))
-
-
 def _assert_same_gradient(config: RunConfig) -> None:
     """In float64 both forms have the same gradient of an update."""
-    form = _stack(config).problem.form
+    form = make_stack(config).problem.form
     config = replace(config, dtype="float64", data=replace(config.data, train_fraction=0.1))
-    fast, full = _stack(config, form).gradient(0)[1], _stack(config, "full").gradient(0)[1]
+    fast = make_stack(config, form=form).gradient(0)[1]
+    full = make_stack(config, form="full").gradient(0)[1]
     torch.testing.assert_close(fast, full, rtol=1e-10, atol=1e-12)

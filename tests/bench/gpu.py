@@ -15,9 +15,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from grok.config import RunConfig, parse_run
 from grok.config.schema import with_seed
 from grok.training import Stack, problem_of
-from grok.training.captured import CapturedUpdate
 from grok.training.precision import matmul_precision
 from tests.bench.protocol import Result, judge
+from tests.builders import captured
 
 SIZES = (1, 4, 16, 64, 256, 1024)
 COMPILED_SIZES = (1, 256)
@@ -117,16 +117,16 @@ def measured(
 
 
 def _figure(stack: Stack, precision: str, way: Way) -> Figure:
-    counts = Counts()
+    counts, stack.captured = Counts(), None
     with FlopCounterMode(display=False) as flops, counts:
         stack.update()
     _reset_peak(stack.device)
     if way == "compiled":
         compile_parts(stack)
-    with matmul_precision(stack.config.matmul_precision):
-        stack.captured = None if way == "eager" else CapturedUpdate(stack)
+    if way != "eager":
+        with matmul_precision(stack.config.matmul_precision):
+            captured(stack)
     peaks = _peaks(stack.device, stack.config.matmul_precision)
-    stack._is_captured = True
     rates = _updates_a_second(lambda: stack.advance(10), stack.device)
     size = len(stack.configs)
     per_second = sorted(rates)[len(rates) // 2]

@@ -1,7 +1,6 @@
 """How long a CPU takes from nothing to 99 % of the pairs it has not seen."""
 
 import math
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -32,7 +31,6 @@ def seconds_to_grok() -> Iterator[Result]:
         seconds[seed] = math.inf if steps[seed] is None else taken
     missed = sum(map(math.isinf, seconds.values()))
     what = f"p = 113, 30 %: to test accuracy 0.99, {missed} of {len(seconds)} seeds missed"
-    detail = {"seconds": {s: t if math.isfinite(t) else None for s, t in seconds.items()}}
-    detail["steps"] = steps  # type: ignore[assignment]
-    assert statistics.median(seconds.values()) > 0
+    finite = {seed: t if math.isfinite(t) else None for seed, t in seconds.items()}
+    detail = {"seconds": finite, "steps": steps}
     yield judge("seconds-to-grok", what, list(seconds.values()), "<= 15", unit="s", detail=detail)

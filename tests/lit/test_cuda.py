@@ -179,7 +179,8 @@ def test_auto_takes_it_and_a_checkpoint_is_measured_without_it(
 
 def _advanced(configs: list[RunConfig], *, is_recorded: bool) -> Stack:
     stack = Stack(problem_of(configs, "cuda"))
-    stack._is_captured = not is_recorded  # nothing is recorded where that was looked at
+    if not is_recorded:
+        stack.captured = None
     stack.advance(7)
     stack.advance(8)
     assert (stack.captured is not None) == is_recorded

@@ -7,18 +7,12 @@ import torch
 
 from grok.config import RunConfig
 from grok.training import Stack, ToyProblem
-from grok.training.captured import CapturedUpdate, can_be_captured, captured_update
-from tests.builders import make_stack, tiny
+from grok.training.captured import can_be_captured, captured_update
+from tests.builders import captured, make_stack, tiny
 from tests.toys import toy
 
 ONE_ULP = 2e-7
 """Powers of a number on the device may be rounded the other way; of a bias correction near 1."""
-
-
-def captured(stack: Stack) -> Stack:
-    """The stack as on a CUDA device, its program called instead of replayed."""
-    stack.captured, stack._is_captured = CapturedUpdate(stack), True
-    return stack
 
 
 CASES: dict[str, list[RunConfig]] = {

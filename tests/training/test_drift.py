@@ -9,9 +9,8 @@ from torch import Tensor
 
 from grok.models.config import norm_config
 from grok.models.forms import Form
-from grok.training import PairProblem, Stack
-from tests.builders import data_of, tiny
-from tests.training.test_captured import captured
+from grok.training import Stack
+from tests.builders import captured, make_stack, tiny
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +37,7 @@ def stack_of(norm: str, form: Form, n_runs: int, device: str, dtype: str = "floa
     """Runs of two pairs of seeds in turn, so that the first is the same in every stack."""
     sizes: dict[str, Any] = {"p": 31, "d_model": 64, "n_heads": 4, "d_mlp": 256}
     configs = [tiny(dtype=dtype, norm=NORMS[norm], init_seed=s, **sizes) for s in range(n_runs)]
-    return Stack(PairProblem(configs, data_of(configs), device, form=form))
+    return make_stack(*configs, form=form, device=device)
 
 
 def path(stack: Stack) -> list[Tensor]:
